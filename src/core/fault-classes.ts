@@ -1,0 +1,83 @@
+interface FaultClassRow {
+  /** What happened, for docs/errors.md. */
+  readonly meaning: string;
+  /** What to look at or change. */
+  readonly hint: string;
+}
+
+/**
+ * The fault classes that are ours, for docs/errors.md. The set is open: a cloud's own error codes pass through
+ * as classes too, and the codes of core/error-codes.ts stand in `failure` where a command failed with one.
+ */
+export const FAULT_CLASSES = {
+  'missing-command': { meaning: 'A command does not exist or is not executable.', hint: 'Install it, or correct the path in `run`.' },
+  'exit-nonzero': {
+    meaning: 'A bootstrap step, a job or a hook ended with another exit code than 0.',
+    hint: 'Read its last lines: `spin logs ID`.',
+  },
+  timeout: {
+    meaning: 'A bootstrap step, a hook or a command ran longer than its timeout.',
+    hint: 'Raise its timeout, or find what it waits for.',
+  },
+  'health-never-passed': {
+    meaning: 'The service listens, but its health check did not pass before the deadline.',
+    hint: 'Compare `health` with what the service answers.',
+  },
+  'port-never-opened': {
+    meaning: 'The service runs, but did not listen on its port before the deadline.',
+    hint: 'Let it listen on `$PORT`, or say `port: none`.',
+  },
+  'port-taken': {
+    meaning: 'A fixed port is in use by a process that is not of this spin.',
+    hint: 'End that process, or use `port: auto`.',
+  },
+  'crash-loop': { meaning: 'The process ended by itself more often than `restart` allows.', hint: 'Read its last lines: `spin logs ID`.' },
+  killed: { meaning: 'The process was ended by a signal that spin did not send.', hint: 'Look for memory limits, or for who sent it.' },
+  'missing-folder': { meaning: 'The working directory of a service does not exist.', hint: 'Correct its `dir`.' },
+  'ports-exhausted': { meaning: 'No port of the range is free.', hint: 'End other spins, or widen the range.' },
+  'port-denied': { meaning: 'The user may not open this port.', hint: 'Use a port from 1024 up, or `port: auto`.' },
+  'port-probe': { meaning: 'It could not be tried whether a port is free.', hint: 'Run `spin up` again.' },
+  'address-unavailable': { meaning: 'The router cannot listen on its address.', hint: 'Correct `expose.host`.' },
+  'secret-unresolved': { meaning: 'A secret could not be had from its source.', hint: 'Set the variable, or mend the file or command.' },
+  'secret-missing': { meaning: 'The file of an issued secret is gone or cannot be read.', hint: 'Run `spin down ID`, then `spin up`.' },
+  'volume-source-missing': {
+    meaning: 'The folder or archive that a volume starts with does not exist.',
+    hint: 'Correct the path in `volumes`.',
+  },
+  'volume-source-invalid': {
+    meaning: 'What a volume starts with is of another kind than the spec says, or damaged.',
+    hint: 'Look at the folder or archive named.',
+  },
+  'volume-unreadable': { meaning: 'What a volume starts with may not be read.', hint: 'Give yourself the right to read it.' },
+  'volume-exists': { meaning: 'A volume of that name was made by another request.', hint: 'Run `spin down ID`, then `spin up`.' },
+  'volume-missing': { meaning: 'The spin has no such volume.', hint: 'Run `spin status ID`.' },
+  'snapshot-failed': { meaning: 'A volume could not be written into an archive.', hint: 'Look at the reason, and at the space left.' },
+  'instance-missing': { meaning: 'The spin has no such instance.', hint: 'Run `spin status ID`.' },
+  'disk-full': { meaning: 'There is no space left on the disk.', hint: 'Make room, then run the command again: it resumes.' },
+  'state-unwritable': { meaning: 'The state folder cannot be written.', hint: 'Run `spin doctor`.' },
+  'state-damaged': {
+    meaning: 'A file of the keeper cannot be read, or has a form that this version does not know.',
+    hint: 'Run `spin down ID`, then `spin up`.',
+  },
+  'keeper-unreachable': {
+    meaning: 'The keeper does not answer, or could not be started.',
+    hint: 'Run `spin up`: it starts a new one, and healthy processes go on.',
+  },
+  'keeper-error': { meaning: 'The keeper failed in a way that it has no class for.', hint: 'Read its log, and report it.' },
+  'keeper-in-use': { meaning: 'The keeper was asked to go while it still has instances.', hint: 'Run `spin down ID`.' },
+  'spin-gone': { meaning: 'The folder of this incarnation is not there.', hint: 'Run `spin up`.' },
+  vanished: { meaning: 'A resource was made and is gone, though nobody released it.', hint: 'Run `spin up` again.' },
+  fenced: {
+    meaning: 'A call came from a process that had lost its lease; nothing was done.',
+    hint: 'Run `spin status ID` to see who works on it.',
+  },
+  'caller-gone': { meaning: 'The command that asked the keeper for something ended first.', hint: 'Run it again.' },
+  'inventory-failed': { meaning: 'It could not be listed what is there, so nothing is taken to be absent.', hint: 'Run `spin doctor`.' },
+  'signal-denied': { meaning: 'A process may not be signalled: it runs as another user.', hint: 'End it as that user.' },
+  'not-ended': {
+    meaning: 'A process is still there after SIGKILL, as one that waits for a disk is.',
+    hint: 'Run `spin down ID` again later.',
+  },
+} as const satisfies Readonly<Record<string, FaultClassRow>>;
+
+export type FaultClass = keyof typeof FAULT_CLASSES;
