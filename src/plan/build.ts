@@ -1,0 +1,138 @@
+import { digest } from '../core/ids.ts';
+import { addMoney, costOver, type Known, type NanoUsd } from '../core/money.ts';
+import type { ServiceSpec, Spec } from '../spec/spec.ts';
+import type { Desire, Plan, PlannedResource, ResourceAddress, ResourceKind, Strategy } from './plan.ts';
+import { graphOrder } from './graph.ts';
+
+/** What a provider adds to a plan: the kinds it makes and its prices per hour of one instance. */
+export interface PlanWorld {
+  readonly kinds: readonly ResourceKind[];
+  readonly price: (shape: { readonly kind: ResourceKind; readonly service?: ServiceSpec }) => Known<NanoUsd>;
+}
+
+/** The address that every other resource of a provider with keepers stands on. */
+export const KEEPER: ResourceAddress = 'keeper.keeper';
+
+/** Builds the resource graph of a spec. Pure. */
+export function buildPlan(spec: Spec, world: PlanWorld): Plan {
+  const drafts = [
+    { address: KEEPER, desire: { kind: 'keeper' as const }, needs: [] },
+    ...Object.entries(spec.secrets).map(([name, source]) => ({
+      address: `secret.${name}`,
+      desire: { kind: 'secret' as const, name, source },
+      needs: [KEEPER],
+    })),
+    ...Object.entries(spec.volumes).map(([name, source]) => ({
+      address: `volume.${name}`,
+      desire: { kind: 'volume' as const, name, source },
+      needs: [KEEPER],
+    })),
+    ...Object.values(spec.services).flatMap((service) => draftsOfService(spec, service)),
+  ] satisfies readonly Draft[];
+
+  const made = drafts.filter((draft) => world.kinds.includes(draft.desire.kind));
+  const addresses = new Set(made.map((draft) => draft.address));
+  const resources = graphOrder(
+    made.map((draft) => planned(spec, world, { ...draft, needs: draft.needs.filter((need) => addresses.has(need)) })),
+  );
+  const hourly = addMoney(resources.map((resource) => resource.hourly));
+  return {
+    resources,
+    hourly,
+    untilTtl: costOver(hourly, spec.ttlMs),
+    ttlMs: spec.ttlMs,
+    ...(spec.evacuate === undefined ? {} : { evacuate: spec.evacuate }),
+  };
+}
+
+interface Draft {
+  readonly address: ResourceAddress;
+  readonly desire: Desire;
+  readonly needs: readonly ResourceAddress[];
+}
+
+function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
+  const address = `service.${service.name}`;
+  const drafts: Draft[] = [
+    { address: `firewall.${service.name}`, desire: { kind: 'firewall', service: service.name, open: service.expose !== undefined }, needs: [] },
+    {
+      address,
+      desire: { kind: 'service', service, baseDir: spec.baseDir },
+      needs: [
+        KEEPER,
+        `firewall.${service.name}`,
+        ...service.secrets.map((use) => `secret.${use.secret}`),
+        ...service.volumes.map((use) => `volume.${use.volume}`),
+        // A needed service that is exposed serves once it is registered: its address is its route.
+        ...service.needs.flatMap((need) => [`service.${need}`, `registration.${need}`]),
+      ],
+    },
+  ];
+  if (service.expose === undefined) return drafts;
+  const route = `route.${service.name}`;
+  return [
+    ...drafts,
+    { address: route, desire: { kind: 'route', service: service.name, expose: service.expose }, needs: [KEEPER] },
+    { address: `registration.${service.name}`, desire: { kind: 'registration', service: service.name, route }, needs: [address, route] },
+  ];
+}
+
+function planned(spec: Spec, world: PlanWorld, draft: Draft): PlannedResource {
+  const { desire } = draft;
+  const service = desire.kind === 'service' ? desire.service : undefined;
+  const count = service?.replicas ?? 1;
+  const each = world.price({ kind: desire.kind, ...(service === undefined ? {} : { service }) });
+  return {
+    address: draft.address,
+    kind: desire.kind,
+    desire,
+    count,
+    digest: digestOf(spec, desire),
+    strategy: strategyOf(desire),
+    needs: draft.needs,
+    hourly: each === 'unknown' ? 'unknown' : each * count,
+  };
+}
+
+/** A service's digest leaves out what can change without touching a running instance: how many, and who is needed first. */
+function digestOf(spec: Spec, desire: Desire): string {
+  switch (desire.kind) {
+    case 'service': {
+      const { replicas: _count, needs: _order, expose: _route, cpu: _cpu, memory: _memory, ...instance } = desire.service;
+      const secrets = desire.service.secrets.map((use) => spec.secrets[use.secret]);
+      const volumes = desire.service.volumes.map((use) => spec.volumes[use.volume]);
+      return digest({ instance, baseDir: desire.baseDir, secrets, volumes });
+    }
+    case 'registration': {
+      const service = spec.services[desire.service];
+      return digest([
+        desire,
+        service?.expose,
+        service === undefined ? '' : digestOf(spec, { kind: 'service', service, baseDir: spec.baseDir }),
+      ]);
+    }
+    case 'keeper':
+    case 'secret':
+    case 'volume':
+    case 'firewall':
+    case 'route':
+      return digest(desire);
+  }
+}
+
+function strategyOf(desire: Desire): Strategy {
+  switch (desire.kind) {
+    case 'service':
+      // Only behind a route can two generations stand side by side; a volume has one writer.
+      return desire.service.expose !== undefined && desire.service.volumes.length === 0 && desire.service.port === 'auto' ? 'rolling' : 'recreate';
+    case 'registration':
+      return 'rolling';
+    case 'volume':
+      return 'refuse';
+    case 'keeper':
+    case 'secret':
+    case 'firewall':
+    case 'route':
+      return 'recreate';
+  }
+}

@@ -1,0 +1,55 @@
+import type { Known, NanoUsd } from '../core/money.ts';
+import type { Expose, Hook, SecretSource, ServiceSpec, VolumeSource } from '../spec/spec.ts';
+
+/** The kinds of resource; each provider says which of them it makes. */
+export const RESOURCE_KINDS = ['keeper', 'secret', 'volume', 'firewall', 'service', 'route', 'registration'] as const;
+export type ResourceKind = (typeof RESOURCE_KINDS)[number];
+
+/** Where a resource stands in the graph: `service.web`, `volume.data`, `route.web`, `keeper.keeper`. */
+export type ResourceAddress = string;
+
+/** What is asked of a provider for one resource: everything that `create` needs beside identity and addresses. */
+export type Desire =
+  | { readonly kind: 'keeper' }
+  /** `baseDir`: folder that a secret's command runs in; absolute. */
+  | { readonly kind: 'secret'; readonly name: string; readonly source: SecretSource; readonly baseDir?: string }
+  | { readonly kind: 'volume'; readonly name: string; readonly source: VolumeSource }
+  | { readonly kind: 'firewall'; readonly service: string; readonly open: boolean }
+  | { readonly kind: 'service'; readonly service: ServiceSpec; readonly baseDir: string }
+  | { readonly kind: 'route'; readonly service: string; readonly expose: Expose }
+  | { readonly kind: 'registration'; readonly service: string; readonly route: ResourceAddress };
+
+/** How a change of a ready resource is carried out. */
+export type Strategy =
+  /** New beside old; the old one goes when the new one serves. */
+  | 'rolling'
+  /** Old away, then new: what holds data or a fixed address cannot stand twice. */
+  | 'recreate'
+  /** A change would lose data: refused, unless the spin is taken down first. */
+  | 'refuse';
+
+/** One node of the plan. */
+export interface PlannedResource {
+  readonly address: ResourceAddress;
+  readonly kind: ResourceKind;
+  readonly desire: Desire;
+  /** How many instances; 1 for everything but services. */
+  readonly count: number;
+  /** Digest of all that makes a running instance differ: not the count, not a dependency's address. */
+  readonly digest: string;
+  readonly strategy: Strategy;
+  /** Addresses that must be ready first. */
+  readonly needs: readonly ResourceAddress[];
+  /** Price per hour of all `count` instances. */
+  readonly hourly: Known<NanoUsd>;
+}
+
+/** The resource graph that a spec asks for, priced. Pure to make, cheap to print. In graph order: needs first. */
+export interface Plan {
+  readonly resources: readonly PlannedResource[];
+  readonly hourly: Known<NanoUsd>;
+  /** Price from now until the TTL ends. */
+  readonly untilTtl: Known<NanoUsd>;
+  readonly ttlMs: number;
+  readonly evacuate?: Hook;
+}

@@ -1,0 +1,195 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InternalError } from '../core/errors.ts';
+import type { Known, NanoUsd } from '../core/money.ts';
+import type { Tags } from '../core/tags.ts';
+import type { ConfigFile } from './config-file.ts';
+import {
+  builtInLayer,
+  type ConfigFlags,
+  type ConfigValue,
+  type Environment,
+  envLayer,
+  fileLayer,
+  flagLayer,
+  folderOf,
+  type Layer,
+  nearMisses,
+  problemAt,
+} from './config-layers.ts';
+import type { SpecDefaults, SpecOverrides } from './load.ts';
+import { type Problem, problemsError } from './problems.ts';
+import { SETTING_PATHS, SETTINGS, type SettingPath, type SettingValues } from './settings.ts';
+
+/** Where a config file of a project may stand, in each folder from the working directory upward. */
+export const PROJECT_PLACES = ['spin.config.yaml', 'spin.config.yml', '.config/spin.config.yaml', '.config/spin.config.yml'];
+/** And in the user's config directory. */
+export const USER_PLACES = ['config.yaml', 'config.yml'];
+
+export interface ConfigInput {
+  /** Absolute. */
+  readonly cwd: string;
+  /** The user's home folder; absolute. */
+  readonly home: string;
+  readonly env: Environment;
+  readonly flags?: ConfigFlags;
+  /** Reads no config file; flags and variables still count. */
+  readonly noConfig?: boolean;
+}
+
+/** Every setting, read: times in milliseconds, sizes in bytes, money in nano-dollars, folders absolute. */
+export interface Settings {
+  readonly provider: string;
+  readonly ttlMs?: number;
+  readonly owner: string;
+  readonly tags: Tags;
+  readonly state: string;
+  readonly onFailure?: 'keep' | 'rollback';
+  readonly limits: {
+    readonly maxTtlMs?: number;
+    readonly maxInstances?: number;
+    readonly maxHourly?: NanoUsd;
+    readonly maxTotal?: NanoUsd;
+  };
+  readonly prices: { readonly local: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> } };
+  readonly gc: { readonly graceMs: number; readonly maxSpins: number; readonly maxPercent: number };
+  readonly history: { readonly retainMs: number };
+  readonly ports: { readonly from: number; readonly to: number };
+  readonly logs: { readonly maxBytes: number; readonly files: number };
+}
+
+export interface LoadedConfig {
+  readonly settings: Settings;
+  /** By setting path, such as `gc.grace` and `tags.team`; settings that have no value are left out. */
+  readonly values: Readonly<Record<string, ConfigValue>>;
+  /** The config files that were read, strongest first. */
+  readonly files: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Gathers the settings: flag, SPIN_* variable, project config, user config, built in; the first that has a value wins, tags one by one.
+ * @throws SpinError `config-invalid` with every problem in its message and in `data.problems`
+ */
+export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
+  const { cwd, home, env, flags = {} } = input;
+  const problems: Problem[] = [];
+  const project = input.noConfig === true ? undefined : await projectFile(cwd, home);
+  const user =
+    input.noConfig === true
+      ? undefined
+      : await findFile(join(folderOf(env['XDG_CONFIG_HOME'], join(home, '.config')), 'spin'), USER_PLACES, cwd);
+
+  const layers: Layer[] = [
+    flagLayer(flags, cwd, problems),
+    envLayer(env, cwd, problems),
+    ...(project === undefined ? [] : [fileLayer('project', project, problems)]),
+    ...(user === undefined ? [] : [fileLayer('user', user, problems)]),
+    builtInLayer(env, home),
+  ];
+  const { entries, tags } = merge(layers);
+  const settings = settingsOf(entries, tags);
+  const from = entries.get('ports.from');
+  if (settings.ports.from > settings.ports.to && from !== undefined) {
+    problems.push(problemAt(from.where, 'ports', `from ${settings.ports.from} is above to ${settings.ports.to}`));
+  }
+  if (problems.length > 0) throw problemsError('config-invalid', 'the config', problems);
+
+  const values = Object.fromEntries([
+    ...SETTING_PATHS.flatMap((path) => withEntry(path, entries.get(path))),
+    ...[...tags].flatMap(([name, entry]) => withEntry(`tags.${name}`, entry)),
+  ]);
+  return {
+    settings,
+    values,
+    files: [project, user].flatMap((found) => (found === undefined ? [] : [found.file])),
+    warnings: nearMisses(env),
+  };
+}
+
+/** How a config enters a spec: what is weaker than the spec as defaults, what is stronger as overrides. */
+export function specInputs({ settings, values }: LoadedConfig): { readonly defaults: SpecDefaults; readonly overrides: SpecOverrides } {
+  const strong = (path: string) => values[path]?.origin === 'flag' || values[path]?.origin === 'env';
+  const tags = (wanted: boolean) => Object.fromEntries(Object.entries(settings.tags).filter(([name]) => strong(`tags.${name}`) === wanted));
+  const sourced = (path: SettingPath, value: number | undefined) =>
+    value === undefined ? undefined : { value, where: values[path]?.where ?? 'built in' };
+  const ttlMs = sourced('ttl', settings.ttlMs);
+  const maxTtlMs = sourced('limits.maxTtl', settings.limits.maxTtlMs);
+  return {
+    defaults: {
+      provider: settings.provider,
+      owner: settings.owner,
+      tags: tags(false),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+      ...(maxTtlMs === undefined ? {} : { maxTtlMs }),
+    },
+    overrides: {
+      tags: tags(true),
+      ...(strong('provider') ? { provider: settings.provider } : {}),
+      ...(strong('owner') ? { owner: settings.owner } : {}),
+      ...(strong('ttl') && ttlMs !== undefined ? { ttlMs } : {}),
+    },
+  };
+}
+
+async function projectFile(cwd: string, home: string): Promise<ConfigFile | undefined> {
+  for (let dir = cwd; ; dir = dirname(dir)) {
+    const found = await findFile(dir, PROJECT_PLACES, cwd);
+    if (found !== undefined || dir === home || dir === dirname(dir)) return found;
+  }
+}
+
+/** Most projects have no config file: a few stat calls find that out, so that `spin ls` need not load what reads one (about 25 ms). */
+async function findFile(dir: string, places: readonly string[], cwd: string): Promise<ConfigFile | undefined> {
+  if (!places.some((place) => existsSync(join(dir, place)))) return undefined;
+  const { readConfigFile } = await import('./config-file.ts');
+  return readConfigFile(dir, places, cwd);
+}
+
+function merge(layers: readonly Layer[]): { entries: Map<SettingPath, ConfigValue>; tags: Map<string, ConfigValue> } {
+  const entries = new Map<SettingPath, ConfigValue>();
+  const tags = new Map<string, ConfigValue>();
+  for (const layer of layers) {
+    for (const [path, entry] of layer.entries) if (!entries.has(path)) entries.set(path, entry);
+    for (const [name, entry] of layer.tags) if (!tags.has(name)) tags.set(name, entry);
+  }
+  return { entries, tags };
+}
+
+function settingsOf(entries: ReadonlyMap<SettingPath, ConfigValue>, tags: ReadonlyMap<string, ConfigValue>): Settings {
+  const maybe = <P extends SettingPath>(path: P): SettingValues[P] | undefined => {
+    const entry = entries.get(path);
+    const read = entry === undefined ? undefined : SETTINGS[path].reader.read(entry.value);
+    return read?.ok === true ? read.value : undefined;
+  };
+  const need = <P extends SettingPath>(path: P): SettingValues[P] => {
+    const value = maybe(path);
+    if (value === undefined) throw new InternalError(`setting ${path} has no built-in value`);
+    return value;
+  };
+  const [ttlMs, onFailure, maxTtlMs] = [maybe('ttl'), maybe('onFailure'), maybe('limits.maxTtl')];
+  const [maxInstances, maxHourly, maxTotal] = [maybe('limits.maxInstances'), maybe('limits.maxHourly'), maybe('limits.maxTotal')];
+  return {
+    provider: need('provider'),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+    owner: need('owner'),
+    tags: Object.fromEntries([...tags].map(([name, { value }]) => [name, String(value)])),
+    state: need('state'),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    limits: {
+      ...(maxTtlMs === undefined ? {} : { maxTtlMs }),
+      ...(maxInstances === undefined ? {} : { maxInstances }),
+      ...(maxHourly === undefined ? {} : { maxHourly }),
+      ...(maxTotal === undefined ? {} : { maxTotal }),
+    },
+    prices: { local: { process: need('prices.local.process'), cpu: need('prices.local.cpu'), memory: need('prices.local.memory') } },
+    gc: { graceMs: need('gc.grace'), maxSpins: need('gc.maxSpins'), maxPercent: need('gc.maxPercent') },
+    history: { retainMs: need('history.retain') },
+    ports: { from: need('ports.from'), to: need('ports.to') },
+    logs: { maxBytes: need('logs.maxSize'), files: need('logs.files') },
+  };
+}
+
+function withEntry(path: string, entry: ConfigValue | undefined): [string, ConfigValue][] {
+  return entry === undefined ? [] : [[path, entry]];
+}

@@ -1,0 +1,236 @@
+import * as z from 'zod';
+import {
+  command,
+  dollars,
+  duration,
+  either,
+  flag,
+  form,
+  path,
+  plainText,
+  positive,
+  type Reader,
+  size,
+  text,
+  whole,
+  word,
+} from './readers.ts';
+
+// Compiled validators pay off after thousands of parses; a command makes one.
+z.config({ jitless: true });
+
+/** A leaf whose reader knows what is accepted, how to say so, and the same in JSON Schema. */
+function leaf<T>(reader: Reader<T>, description: string) {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      const read = reader.read(value);
+      if (read.ok) return read.value;
+      context.issues.push({ code: 'custom', message: read.message, params: { suggestion: read.suggestion }, input: value });
+      return z.NEVER;
+    })
+    .meta({ ...reader.json, description });
+}
+
+const NAME = /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function named<T extends z.ZodType>(value: T, pattern: RegExp, expected: string) {
+  return z.record(z.string().regex(pattern, { error: expected }), value);
+}
+
+const NAME_RULE = 'is not a name: use 1 to 40 of a-z, 0-9 and -, starting with a letter';
+const SECRET_RULE = 'is not a name: use 1 to 64 letters, digits, _ and -, starting with a letter';
+const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const VARIABLE_RULE = 'is not the name of an environment variable: use letters, digits and _, not starting with a digit';
+
+const variable = form(VARIABLE, 'the name of an environment variable', (value) =>
+  value
+    .toUpperCase()
+    .replace(/[^A-Z0-9]+/g, '_')
+    .replace(/^(?=\d)/, '_'),
+);
+
+const tags = named(
+  leaf(plainText, 'Value of the tag.'),
+  /^(?!spin:)[^\s=,]{1,128}$/,
+  `is not a tag: use up to 128 characters without spaces, = and ,; spin: is taken`,
+).meta({
+  description: 'Free tags, to select and account by. keep: YYYY-MM-DD holds gc off until the end of that day.',
+});
+
+function hook(description: string, timeout: string) {
+  return z
+    .union([
+      leaf(command, 'The command.'),
+      z.strictObject({ run: leaf(command, 'The command.'), timeout: leaf(duration('1ms'), `Deadline; ${timeout} by default.`).optional() }),
+    ])
+    .meta({ description });
+}
+
+const secret = z
+  .strictObject({
+    generate: leaf(whole(8, 1024), 'Makes a random value of this many characters.').optional(),
+    env: leaf(variable, 'Takes the value of this variable of the caller.').optional(),
+    file: leaf(path, 'Takes the content of this file, without the newline at its end.').optional(),
+    command: leaf(command, 'Takes what this command prints, without the newline at its end.').optional(),
+    timeout: leaf(duration('1ms'), 'Deadline of the command; 30s by default.').optional(),
+  })
+  .meta({ description: 'Where the value comes from: one of generate, env, file, command.' });
+
+const volume = z
+  .strictObject({
+    folder: leaf(path, 'Starts as a copy of this folder.').optional(),
+    archive: leaf(path, 'Starts with the content of this tar archive, such as a snapshot.').optional(),
+  })
+  .meta({ description: 'What the volume starts with; empty by default.' });
+
+const health = z
+  .strictObject({
+    http: leaf(
+      form(/^\/\S*$/, 'a path starting with /', (value) => `/${value.trim()}`),
+      'Healthy when GET of this path answers with the status.',
+    ).optional(),
+    status: leaf(whole(100, 599), 'The status that http must answer; any 2xx or 3xx by default.').optional(),
+    tcp: leaf(flag, 'Healthy when the port accepts a connection.').optional(),
+    command: leaf(command, 'Healthy when this command ends with 0.').optional(),
+    alive: leaf(duration('1ms'), 'Healthy when the process has been alive for so long.').optional(),
+    interval: leaf(duration('10ms'), 'Time between two checks; 1s by default.').optional(),
+    timeout: leaf(duration('1ms'), 'Deadline of one check; 1s by default.').optional(),
+    healthyAfter: leaf(whole(1, 100), 'Passes in a row that make an instance healthy; 1 by default.').optional(),
+    unhealthyAfter: leaf(whole(1, 100), 'Failures in a row that make it unhealthy again; 3 by default.').optional(),
+    deadline: leaf(duration('1ms'), 'The first pass must come within this time from the start; 60s by default.').optional(),
+  })
+  .meta({
+    description: 'When an instance is healthy: one of http, tcp, command, alive. By default tcp for a service with a port, else alive.',
+  });
+
+const POLICIES = ['always', 'on-failure', 'never'] as const;
+const policy = leaf(word(POLICIES), 'When an instance that ended by itself is started again.');
+const restart = z
+  .union([
+    policy,
+    z.strictObject({
+      policy: policy.optional(),
+      max: leaf(whole(1, 1000), 'This many ends by itself within the window are a crash loop; 5 by default.').optional(),
+      window: leaf(duration('1s'), '60s by default.').optional(),
+    }),
+  ])
+  .meta({ description: 'always by default; never for a job.' });
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+const drain = z
+  .strictObject({
+    signal: leaf(word(SIGNALS), 'Asks an instance to end; SIGTERM by default.').optional(),
+    timeout: leaf(duration('0s'), 'Time to end in, before the whole process group is killed; 10s by default.').optional(),
+    hook: hook("Runs in the instance's environment after its last request and before the signal.", '10s').optional(),
+  })
+  .meta({ description: 'How an instance is ended.' });
+
+const routerPort = leaf(either(whole(1, 65_535), word(['auto']), 'a port from 1 to 65535, or auto'), 'Port of the router; auto picks one.');
+const expose = z
+  .union([
+    routerPort,
+    z.strictObject({
+      port: routerPort.optional(),
+      host: leaf(
+        form(/^[0-9A-Za-z.:-]+$/, 'an address to listen on'),
+        'Address that the router listens on; 127.0.0.1 by default.',
+      ).optional(),
+    }),
+  ])
+  .meta({ description: 'Puts the service behind the router, which balances over its healthy instances.' });
+
+const step = z.union([
+  leaf(command, 'The command.'),
+  z.strictObject({
+    name: leaf(text, 'Shown in progress and timings.').optional(),
+    run: leaf(command, 'The command.'),
+    timeout: leaf(duration('1ms'), '5m by default.').optional(),
+  }),
+]);
+
+const service = z.strictObject({
+  run: leaf(command, 'What the service runs: a string for the shell, a list to execute as it is.'),
+  job: leaf(flag, 'Runs once and is ready when it ended with 0.').optional(),
+  replicas: leaf(whole(1, 1000), 'How many instances; 1 by default.').optional(),
+  dir: leaf(path, 'Working directory, relative to the spec; the folder of the spec by default.').optional(),
+  port: leaf(
+    either(whole(1, 65_535), word(['auto', 'none']), 'a port from 1 to 65535, auto or none'),
+    'Port that an instance listens on, given to it as PORT: auto allocates one for each. By default auto where one is needed, else none.',
+  ).optional(),
+  needs: z
+    .array(leaf(text, 'Name of a service.'))
+    .meta({ description: 'Services that must be ready first; those named in ${services.*} are included.' })
+    .optional(),
+  env: named(leaf(plainText, 'Value of the variable.'), VARIABLE, VARIABLE_RULE).meta({ description: 'Environment variables.' }).optional(),
+  secrets: z
+    .union([
+      z.array(leaf(text, 'Name of a secret.')),
+      named(
+        z.strictObject({
+          env: leaf(variable, 'Delivered as this environment variable.').optional(),
+          file: leaf(variable, 'Delivered as a 0600 file whose path this variable holds.').optional(),
+        }),
+        SECRET_NAME,
+        SECRET_RULE,
+      ),
+    ])
+    .meta({ description: 'Secrets that the service gets: a list of names, or how each is delivered.' })
+    .optional(),
+  volumes: z
+    .union([z.array(leaf(text, 'Name of a volume.')), named(leaf(variable, "Variable that holds the volume's path."), NAME, NAME_RULE)])
+    .meta({
+      description: 'Volumes that the service gets: a list (NAME is found in NAME_DIR), or the variable that holds the path of each.',
+    })
+    .optional(),
+  bootstrap: z.array(step).meta({ description: 'Steps that run in order before the service starts.' }).optional(),
+  health: health.optional(),
+  restart: restart.optional(),
+  drain: drain.optional(),
+  expose: expose.optional(),
+  cpu: leaf(positive, 'Virtual CPUs that an instance reserves; what it is priced by.').optional(),
+  memory: leaf(size, 'Memory that an instance reserves; what it is priced by.').optional(),
+  instanceTypes: z
+    .array(leaf(text, 'An instance type.'))
+    .meta({ description: 'Instance types to choose from. Read by clouds only.' })
+    .optional(),
+  image: leaf(text, 'Machine image. Read by clouds only.').optional(),
+  spot: leaf(flag, 'Takes spot capacity. Read by clouds only.').optional(),
+});
+
+/** The spec as its author writes it; parsing gives durations in milliseconds, sizes in bytes, money in nano-dollars. */
+export const specSchema = z
+  .strictObject({
+    $schema: leaf(text, 'JSON Schema for editors; not read by spin.').optional(),
+    name: leaf(text, 'Names the spin: the same name is the same spin. May be interpolated, such as pr-${env.PR}.'),
+    provider: leaf(
+      form(/^[a-z][a-z0-9-]*$/, 'the name of a provider, such as local', (value) => value.toLowerCase()),
+      'Who runs the spin; local by default.',
+    ).optional(),
+    ttl: leaf(duration('1s', '365d'), 'Time from up to the deadline at which the spin ends by itself.').optional(),
+    owner: leaf(text, 'Who answers for the spin; the user by default.').optional(),
+    tags: tags.optional(),
+    budget: z
+      .strictObject({
+        perHour: leaf(dollars, 'Highest price per hour, in USD.').optional(),
+        total: leaf(dollars, 'Highest price until the deadline, in USD.').optional(),
+      })
+      .meta({ description: 'up refuses a plan that costs more.' })
+      .optional(),
+    secrets: named(secret, SECRET_NAME, SECRET_RULE).optional(),
+    volumes: named(volume, NAME, NAME_RULE).optional(),
+    evacuate: hook('Runs on the machine of spin down, before anything is drained.', '60s').optional(),
+    services: named(service, NAME, NAME_RULE),
+  })
+  .meta({ title: 'spin.yaml', description: 'An ephemeral environment for spin.' });
+
+/** A spec that has the right shape; names in it are not yet resolved, defaults not yet applied. */
+export type AuthoredSpec = z.output<typeof specSchema>;
+export type AuthoredService = AuthoredSpec['services'][string];
+
+/** JSON Schema (draft 2020-12) of what an author writes. */
+export function jsonSchema(): Record<string, unknown> {
+  // What interpolation makes of `name` is checked later; the leaves' own JSON goes first so that files stay readable.
+  return z.toJSONSchema(specSchema, { io: 'input', target: 'draft-2020-12' });
+}

@@ -1,0 +1,193 @@
+import { type Alias, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml';
+import { type Finding, type Path, type Problem, showPath } from './problems.ts';
+
+const MAX_BYTES = 1024 * 1024;
+const MAX_DEPTH = 64;
+/** Nodes of the tree with aliases followed: the bound on what an alias bomb can grow into. */
+const MAX_NODES = 50_000;
+const CORE_TAG = /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/;
+
+/** A YAML document as plain values, which still knows where each of them stands. */
+export interface Source {
+  /** As shown in messages. */
+  readonly file: string;
+  /** Maps, lists, strings, numbers, booleans and null; no key is `__proto__`. */
+  readonly tree: unknown;
+  /** A scalar as written, so that `1.10` can be told from `1.1`; undefined for what is no number or boolean. */
+  readonly written: (path: Path) => string | undefined;
+  readonly place: (finding: Finding) => Problem;
+}
+
+export interface ParsedSource {
+  readonly source: Source;
+  /** Why the text is no document that can be read; empty where it is one. */
+  readonly problems: readonly Problem[];
+}
+
+interface Spot {
+  readonly key?: number;
+  readonly value?: readonly [start: number, end: number];
+  readonly written?: string;
+}
+
+/** Parses one YAML 1.2 document: core schema only, unique keys, no merge keys, bounded size, depth and aliases. Never throws. */
+export function parseSource(text: string, file: string): ParsedSource {
+  const lines = new LineCounter();
+  const spots = new Map<string, Spot>();
+  const findings: Finding[] = [];
+  const offsets: (readonly [number, Omit<Problem, 'file' | 'line' | 'column'>])[] = [];
+  let tree: unknown;
+
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    offsets.push([0, { path: '', message: `is larger than the ${MAX_BYTES / 1024} KiB that are read` }]);
+  } else {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      strict: true,
+      uniqueKeys: true,
+      schema: 'core',
+      merge: false,
+    });
+    for (const { message, pos } of [...document.errors, ...document.warnings])
+      offsets.push([pos[0], { path: '', message: lowerFirst(message) }]);
+    if (offsets.length === 0) tree = createReader(document, spots, findings).read(document.contents, [], 0);
+  }
+
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const place = (finding: Finding): Problem => {
+    const { path, part = 'value', message, value, suggestion, snippet } = finding;
+    const shown = value === undefined || (typeof value === 'object' && value !== null) ? undefined : value;
+    return {
+      file,
+      ...at(offsetOf(spots, text, path, part, snippet)),
+      path: showPath(path),
+      message,
+      ...(shown === undefined ? {} : { value: shown }),
+      ...(suggestion === undefined ? {} : { suggestion }),
+    };
+  };
+  return {
+    source: { file, tree, place, written: (path) => spots.get(spotKey(path))?.written },
+    problems: [...offsets.map(([offset, problem]) => ({ file, ...at(offset), ...problem })), ...findings.map(place)],
+  };
+}
+
+/** Reads nodes into plain values. `toJS()` of the library does the same, but says nothing about where a value stood. */
+function createReader(document: ReturnType<typeof parseDocument>, spots: Map<string, Spot>, findings: Finding[]) {
+  let nodes = 0;
+
+  const read = (node: unknown, path: Path, depth: number, key?: number): unknown => {
+    const range = isNode(node) ? node.range : undefined;
+    const written = isScalar(node) && (typeof node.value === 'number' || typeof node.value === 'boolean') ? sourceOf(node) : undefined;
+    spots.set(spotKey(path), {
+      ...(key === undefined ? {} : { key }),
+      ...(range === undefined || range === null ? {} : { value: [range[0], range[1]] as const }),
+      ...(written === undefined ? {} : { written }),
+    });
+    nodes++;
+    if (nodes > MAX_NODES) {
+      if (nodes === MAX_NODES + 1) findings.push({ path: [], message: `has more than ${MAX_NODES} values once its aliases are followed` });
+      return undefined;
+    }
+    if (depth > MAX_DEPTH) {
+      findings.push({ path, message: `is nested more than ${MAX_DEPTH} levels deep` });
+      return undefined;
+    }
+    if (isNode(node) && node.tag !== undefined && !CORE_TAG.test(node.tag)) {
+      findings.push({ path, message: `has the tag ${node.tag}; tags are not read` });
+      return undefined;
+    }
+    if (isAlias(node)) return read(resolve(node, path), path, depth + 1, key);
+    if (isScalar(node)) return node.value;
+    if (isSeq(node)) return node.items.map((item, index) => read(item, [...path, index], depth + 1));
+    if (isMap(node)) return readMap(node.items, path, depth);
+    return null;
+  };
+
+  const resolve = (alias: Alias, path: Path): unknown => {
+    const node = alias.resolve(document);
+    if (node === undefined) findings.push({ path, message: `is an alias of ${alias.source}, which is not defined before it` });
+    return node;
+  };
+
+  const readMap = (items: readonly unknown[], path: Path, depth: number): unknown => {
+    const map: Record<string, unknown> = {};
+    for (const pair of items) {
+      if (!isPair(pair)) continue;
+      const name = keyOf(pair.key);
+      if (name === undefined) {
+        findings.push({ path, message: 'has a key that is not plain text' });
+      } else if (name === '__proto__') {
+        findings.push({ path: [...path, name], message: 'is not allowed as a key' });
+      } else if (name === '<<') {
+        findings.push({
+          path,
+          message: 'has a merge key <<, which YAML 1.2 does not have; write the keys out, or share whole values by an alias',
+        });
+      } else {
+        map[name] = read(pair.value, [...path, name], depth + 1, isNode(pair.key) ? pair.key.range?.[0] : undefined);
+      }
+    }
+    return map;
+  };
+
+  return { read };
+}
+
+function keyOf(key: unknown): string | undefined {
+  if (!isScalar(key)) return undefined;
+  return typeof key.value === 'string' ? key.value : (sourceOf(key) ?? String(key.value));
+}
+
+function sourceOf(node: Scalar): string | undefined {
+  return typeof node.source === 'string' ? node.source : undefined;
+}
+
+function isNode(value: unknown): value is Node {
+  return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value);
+}
+
+/** The nearest known place: what is missing has none, so the map that lacks it is pointed at by its key. */
+function offsetOf(spots: Map<string, Spot>, text: string, path: Path, part: 'key' | 'value', snippet: string | undefined): number {
+  for (let length = path.length; length >= 0; length--) {
+    const spot = spots.get(spotKey(path.slice(0, length)));
+    if (spot === undefined) continue;
+    const exact = length === path.length;
+    if (snippet !== undefined && spot.value !== undefined) {
+      const found = text.indexOf(snippet, spot.value[0]);
+      if (found !== -1 && found < spot.value[1]) return found;
+    }
+    if (exact && part === 'value') return spot.value?.[0] ?? spot.key ?? 0;
+    return spot.key ?? spot.value?.[0] ?? 0;
+  }
+  return 0;
+}
+
+function spotKey(path: Path): string {
+  return JSON.stringify(path);
+}
+
+/** The library's messages start with a capital and may quote several lines. */
+function lowerFirst(message: string): string {
+  const line = message.split('\n', 1)[0] ?? message;
+  return `is not valid YAML: ${line.charAt(0).toLowerCase()}${line.slice(1)}`;
+}
+
+/** True for a map of a parsed document. */
+export function isTreeMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The value at a path of a parsed document; undefined where there is none. */
+export function valueAt(tree: unknown, path: Path): unknown {
+  let value: unknown = tree;
+  for (const part of path) {
+    if (typeof part === 'number') value = Array.isArray(value) ? value[part] : undefined;
+    else value = isTreeMap(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  }
+  return value;
+}
