@@ -1,0 +1,160 @@
+import { closeSync, type FSWatcher, openSync, readdirSync, readSync, statSync, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { systemCode } from '../core/errors.ts';
+import { EVENTS, type SpinEvent } from '../core/events.ts';
+import type { Incarnation, SpinId } from '../core/ids.ts';
+import { appendLine, parseLines, readLines } from './lines.ts';
+import { isMembers } from './record-shape.ts';
+
+/** Takes the events of one incarnation. */
+export interface Journal {
+  /** Appends one event. Best effort: never throws, and is never waited for. */
+  append(event: SpinEvent): void;
+}
+
+/** How long a follower waits at most before it looks, where the system does not tell of changes. */
+const POLL_MS = 250;
+const ENDING = '.ndjson';
+
+/** The journal of one incarnation: `<dir>/journals/<id>/<incarnation>.ndjson`, where it stays after the release. */
+export function journalFile(dir: string, id: SpinId, incarnation: Incarnation): string {
+  return join(journalFolder(dir, id), `${incarnation}${ENDING}`);
+}
+
+/** The folder of all journals of a spin ID. */
+export function journalFolder(dir: string, id: SpinId): string {
+  return join(dir, 'journals', id);
+}
+
+/** The incarnations that have a journal, oldest first. @throws system errors */
+export function journaled(dir: string, id: SpinId): readonly Incarnation[] {
+  try {
+    return readdirSync(journalFolder(dir, id))
+      .filter((name) => name.endsWith(ENDING))
+      .map((name) => name.slice(0, -ENDING.length) as Incarnation)
+      .toSorted();
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return [];
+    throw thrown;
+  }
+}
+
+/** Opens a journal for appending; several processes may. The file and its folder are made with the first event. */
+export function openJournal(file: string): Journal {
+  return {
+    append: (event) => {
+      try {
+        appendLine(file, event);
+      } catch {
+        // The journal is derived: a full disk must stop the record's next write, not the work under way.
+      }
+    },
+  };
+}
+
+/** The events of a journal, without lines that are torn or of a type that this spin does not know. @throws system errors */
+export function readJournal(file: string): readonly SpinEvent[] {
+  return readLines(file).filter(isEvent);
+}
+
+/**
+ * Yields events as they are appended, until the signal aborts; then it ends without throwing. The place to start from is
+ * fixed by the call, not by the first read: `start` gives what is there already, too, with no gap and nothing twice.
+ */
+export function followJournal(
+  file: string,
+  from: 'start' | 'end',
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<SpinEvent, void, void> {
+  return follow(file, from === 'start' ? 0 : sizeOf(file), clock, signal);
+}
+
+async function* follow(file: string, start: number, clock: Clock, signal: AbortSignal): AsyncGenerator<SpinEvent, void, void> {
+  const changes = new Changes(dirname(file));
+  try {
+    for (let offset = start; !signal.aborted; await changes.next(clock, signal)) {
+      changes.forget();
+      const { text, end } = wholeLinesFrom(file, offset);
+      offset = end;
+      for (const event of parseLines(text).filter(isEvent)) {
+        if (signal.aborted) return;
+        yield event;
+      }
+    }
+  } finally {
+    changes.close();
+  }
+}
+
+/** Tells that something changed in a folder, by the system's word or by time. */
+class Changes {
+  readonly #folder: string;
+  #watcher: FSWatcher | undefined;
+  #seen = false;
+  #wake: () => void = () => {};
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  forget(): void {
+    this.#seen = false;
+    this.#watcher ??= this.#watch();
+  }
+
+  async next(clock: Clock, signal: AbortSignal): Promise<void> {
+    if (this.#seen || signal.aborted) return;
+    const timer = new AbortController();
+    const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+    await Promise.race([woken, clock.sleep(POLL_MS, AbortSignal.any([signal, timer.signal])).catch(() => {})]);
+    timer.abort();
+  }
+
+  close(): void {
+    this.#watcher?.close();
+  }
+
+  #watch(): FSWatcher | undefined {
+    try {
+      const watcher = watch(this.#folder, { persistent: false }, () => {
+        this.#seen = true;
+        this.#wake();
+      });
+      return watcher.on('error', () => watcher.close());
+    } catch {
+      // No folder yet, or no watches left: time tells.
+      return undefined;
+    }
+  }
+}
+
+/** The text from `offset` up to the last newline, and where that is. */
+function wholeLinesFrom(file: string, offset: number): { readonly text: string; readonly end: number } {
+  const size = sizeOf(file);
+  if (size <= offset) return { text: '', end: offset };
+  const bytes = Buffer.alloc(size - offset);
+  const fd = openSync(file, 'r');
+  try {
+    const read = readSync(fd, bytes, 0, bytes.length, offset);
+    const whole = bytes.subarray(0, read).lastIndexOf('\n') + 1;
+    return { text: bytes.toString('utf8', 0, whole), end: offset + whole };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function isEvent(line: unknown): line is SpinEvent {
+  return (
+    isMembers(line) &&
+    line['v'] === 1 &&
+    typeof line['type'] === 'string' &&
+    Object.hasOwn(EVENTS, line['type']) &&
+    typeof line['time'] === 'string'
+  );
+}

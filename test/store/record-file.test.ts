@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { isSpinError } from '../../src/core/errors.ts';
+import { parseSpinId } from '../../src/core/ids.ts';
+import { decodeRecord, encodeRecord, REMOVED } from '../../src/store/record-file.ts';
+import { sampleLease, sampleRecord, sampleResources } from './samples.ts';
+
+const id = parseSpinId('web');
+const file = '/state/spins/web/record.x.1.json';
+const stored = { record: sampleRecord({ resources: sampleResources() }), lease: sampleLease(), fence: 1 };
+
+/** The error of reading `text`; it must be one for the user. */
+function problemOf(text: string): { readonly code: string; readonly message: string } {
+  try {
+    decodeRecord(text, file, id);
+  } catch (thrown) {
+    if (isSpinError(thrown)) return thrown;
+    throw thrown;
+  }
+  return expect.fail(`was read: ${text}`);
+}
+
+/** The text of the sample with one member, given by its path, set to another value or deleted. */
+function changed(path: readonly string[], value: unknown): string {
+  const document = JSON.parse(encodeRecord(stored)) as unknown;
+  let inner = document as Record<string, unknown>;
+  for (const name of path.slice(0, -1)) inner = inner[name] as Record<string, unknown>;
+  inner[path.at(-1) ?? ''] = value;
+  return JSON.stringify(document);
+}
+
+it('reads what it wrote, with and without a lease', () => {
+  expect(decodeRecord(encodeRecord(stored), file, id)).toEqual(stored);
+  expect(decodeRecord(encodeRecord({ ...stored, lease: undefined }), file, id)).toEqual({ ...stored, lease: undefined });
+});
+
+it('reads a removal mark as nothing', () => {
+  expect(decodeRecord(REMOVED, file, id)).toBeUndefined();
+});
+
+it('takes a text that was cut at any byte for damaged, never for another record or for none', () => {
+  const bytes = Buffer.from(encodeRecord(stored));
+  // The last byte is the newline, which carries nothing.
+  for (let length = 0; length < bytes.length - 1; length++) {
+    expect(problemOf(bytes.subarray(0, length).toString()).code).toBe('record-damaged');
+  }
+  for (let length = 0; length < REMOVED.length; length++) expect(problemOf(REMOVED.slice(0, length)).code).toBe('record-damaged');
+});
+
+it('names the file, the spin and the place of the damage', () => {
+  expect(problemOf(changed(['record', 'resources', 'secret.b@1', 'status'], 'hatching')).message).toBe(
+    `the record of web is damaged: record.resources["secret.b@1"].status is "hatching" (${file})`,
+  );
+});
+
+describe('a record is damaged where', () => {
+  it.each<[string, readonly string[], unknown]>([
+    ['the ID is of another spin', ['record', 'id'], 'db'],
+    ['the ID would leave its folder', ['record', 'id'], '../db'],
+    ['the incarnation would leave its folder', ['record', 'incarnation'], '../../../../etc/passwd00000'],
+    ['the fence is missing', ['fence'], undefined],
+    ['the lease is half there', ['lease', 'holder', 'pid'], undefined],
+    ['the lease is no object', ['lease'], null],
+    ['a time is no number', ['record', 'deadline'], '2026-01-01'],
+    ['the desired state is unknown', ['record', 'desired'], 'sideways'],
+    ['the spec has no services', ['record', 'spec', 'services'], undefined],
+    ['the resources are a list', ['record', 'resources'], []],
+    ['a resource is null', ['record', 'resources', 'secret.a@1'], null],
+    ['a resource stands under another key', ['record', 'resources', 'secret.z@1'], sampleResources()['secret.a@1']],
+    ['a booting resource has no handle', ['record', 'resources', 'secret.b@1', 'handle'], undefined],
+    ['a ready resource has no endpoints', ['record', 'resources', 'secret.c@1', 'endpoints'], undefined],
+    ['a failed resource has no fault', ['record', 'resources', 'secret.d@1', 'fault'], undefined],
+    ['a price is a text', ['record', 'resources', 'secret.a@1', 'hourly'], '1.50'],
+    ['a spent interval has no end', ['record', 'spent'], [{ resource: 'a', from: 1, hourly: 0 }]],
+    ['there is no schema', ['schema'], 0],
+  ])('%s', (_, path, value) => {
+    const text = path[0] === 'schema' ? '{"record":{}}' : changed(path, value);
+    expect(problemOf(text)).toMatchObject({ code: 'record-damaged' });
+  });
+
+  it.each(['null', '[]', '7', '"text"', '{}', '{"schema":1}', '\u0000\u0000\u0000'])('it is %j', (text) => {
+    expect(problemOf(text)).toMatchObject({ code: 'record-damaged' });
+  });
+});
+
+it('refuses a newer schema, wherever it is named, whatever else stands there', () => {
+  expect(problemOf(changed(['schema'], 2))).toMatchObject({ code: 'record-newer', exit: 1 });
+  expect(problemOf(changed(['record', 'schema'], 99)).message).toBe(`the record of web has schema 99, and this spin knows 1 (${file})`);
+  expect(problemOf('{"schema":3,"everything":"else"}').code).toBe('record-newer');
+});
