@@ -1,0 +1,138 @@
+import { clientToken, digest } from '../core/ids.ts';
+import { InternalError } from '../core/errors.ts';
+import type { PlannedResource, ResourceAddress } from '../plan/plan.ts';
+import { bindAddresses } from '../spec/bindings.ts';
+import type { ResourceRecord } from '../store/record.ts';
+import { base, bringUp } from './effects.ts';
+import type { Decision } from './reconcile.ts';
+import { ReleaseTree } from './release.ts';
+import { transition } from './table.ts';
+import { Watch } from './watch.ts';
+import { bindingsOf, intervalOf, put, type Work } from './work.ts';
+
+/**
+ * Carries decisions out: every address as soon as what it needs is ready, independent ones at the same time.
+ * What is replaced side by side goes when everything new is ready. The first failure stops the waiting for the rest;
+ * their records stay as they are, and the next `up` goes on from there.
+ * @throws ResourceFailure of the first resource that failed; SpinError `release-failed`, `lease-lost`; the call's abort reason
+ */
+export async function converge(work: Work, decisions: readonly Decision[]): Promise<void> {
+  const failFast = new AbortController();
+  const linked: Work = { ...work, call: { ...work.call, signal: AbortSignal.any([work.call.signal, failFast.signal]) } };
+  const watch = new Watch(linked);
+  const stale = new ReleaseTree(linked, watch, decisions.flatMap((decision) => decision.stale));
+  const keys = new Map<ResourceAddress, string>();
+  const tasks = new Map<ResourceAddress, Promise<void>>();
+
+  for (const decision of decisions) {
+    const { planned } = decision;
+    if (planned === undefined) continue;
+    const task = Promise.all(planned.needs.map((need) => tasks.get(need)))
+      .then(() => carryOut(linked, watch, stale, decision, planned, keys))
+      .catch((thrown: unknown) => {
+        failFast.abort(thrown);
+        throw thrown;
+      });
+    tasks.set(decision.address, task);
+  }
+  const results = await Promise.allSettled(tasks.values());
+  // The reason that was first is the cause; the others only stopped because of it.
+  if (failFast.signal.aborted) throw failFast.signal.reason;
+  if (results.some((result) => result.status === 'rejected')) throw new InternalError('a task failed without stopping the others');
+  await stale.releaseAll();
+}
+
+async function carryOut(
+  work: Work,
+  watch: Watch,
+  stale: ReleaseTree,
+  decision: Decision,
+  planned: PlannedResource,
+  keys: Map<ResourceAddress, string>,
+): Promise<void> {
+  work.call.signal.throwIfAborted();
+  const needs = planned.needs.map((need) => keyOf(keys, need));
+  const bound = boundTo(work, planned);
+  const current = decision.current;
+  // Given other addresses than it was made with, it would be another request under the same token.
+  const goesOn = current !== undefined && current.bound === bound;
+  const ready = goesOn ? await goOn(work, decision, planned, current) : await replace(work, stale, decision, planned, needs, bound);
+  keys.set(decision.address, ready.key);
+  if (ready.status !== 'ready') await bringUp(work, watch, ready);
+}
+
+/** The generation that exists goes on: as it is, resumed, or with another count. */
+async function goOn(work: Work, decision: Decision, planned: PlannedResource, current: ResourceRecord): Promise<ResourceRecord> {
+  if (decision.action === 'keep') return current;
+  const now = work.call.clock.now();
+  // Another count is another price: what was spent at the old one is closed in the same write.
+  const repriced = planned.hourly !== current.hourly;
+  const closed = repriced ? intervalOf(current, now) : [];
+  const next = { ...base(current), count: planned.count, hourly: planned.hourly, desire: planned.desire, since: now, ...(repriced ? { requestedAt: now } : {}) };
+  switch (current.status) {
+    case 'creating':
+    case 'failed': {
+      const again = { ...next, status: 'creating' as const };
+      const moved = current.status === 'failed' ? transition(current, again) : again;
+      await put(work, moved, closed);
+      return moved;
+    }
+    case 'booting':
+    case 'ready': {
+      const moved = transition(current, { ...next, status: 'booting' as const, handle: current.handle });
+      await put(work, moved, closed);
+      return moved;
+    }
+    case 'releasing':
+    case 'released':
+      throw new InternalError(`${current.key} cannot go on from ${current.status}`);
+  }
+}
+
+/** A new generation: beside the old one where that can be, else after it. Its intent is on disk when this resolves. */
+async function replace(
+  work: Work,
+  stale: ReleaseTree,
+  decision: Decision,
+  planned: PlannedResource,
+  needs: readonly string[],
+  bound: string,
+): Promise<ResourceRecord> {
+  if (decision.current !== undefined) stale.add(decision.current);
+  const old = [...decision.stale, ...(decision.current === undefined ? [] : [decision.current])];
+  if (planned.strategy !== 'rolling') for (const resource of old) await stale.release(resource.key);
+  const { record } = work.session;
+  const now = work.call.clock.now();
+  const generation = (record.generations[planned.address] ?? 0) + 1;
+  const created: ResourceRecord = {
+    key: `${planned.address}@${generation}`,
+    address: planned.address,
+    kind: planned.kind,
+    generation,
+    token: clientToken(record.id, record.incarnation, planned.address, generation),
+    count: planned.count,
+    digest: planned.digest,
+    desire: planned.desire,
+    strategy: planned.strategy,
+    needs,
+    hourly: planned.hourly,
+    bound,
+    requestedAt: now,
+    since: now,
+    status: 'creating',
+  };
+  await put(work, created);
+  return created;
+}
+
+/** Digest of a service with the addresses it would be given now. */
+function boundTo(work: Work, planned: PlannedResource): string {
+  if (planned.desire.kind !== 'service') return '';
+  return digest(bindAddresses(JSON.stringify(planned.desire.service), bindingsOf(work.session.record)));
+}
+
+function keyOf(keys: ReadonlyMap<ResourceAddress, string>, address: ResourceAddress): string {
+  const key = keys.get(address);
+  if (key === undefined) throw new InternalError(`${address} is needed and was not carried out`);
+  return key;
+}

@@ -1,0 +1,51 @@
+import { SpinError } from '../core/errors.ts';
+import type { Found } from '../providers/provider.ts';
+import { ReleaseTree } from './release.ts';
+import { Watch } from './watch.ts';
+import { settle, spinOf, type Work } from './work.ts';
+
+const PROOF_TIMEOUT_MS = 60_000;
+const LOOK_AGAIN_MS = 100;
+
+/**
+ * Releases every resource of the record in reverse graph order, and then proves by the provider's own inventory
+ * that nothing of the spin is left, whatever the record knew.
+ * @throws SpinError `release-failed` with what is left; `lease-lost`; the call's abort reason
+ */
+export async function dissolve(work: Work): Promise<void> {
+  const tree = new ReleaseTree(work, new Watch(work), Object.values(work.session.record.resources));
+  const failure = await tree.releaseAll().then(
+    () => undefined,
+    (thrown: unknown) => ({ thrown }),
+  );
+  work.call.signal.throwIfAborted();
+  // What the orderly way could not release is ended by what it is tagged with, if it can be.
+  try {
+    await proveEmpty(work);
+  } catch (thrown) {
+    throw failure?.thrown ?? thrown;
+  }
+  // The inventory is empty: what the record still lists is absent too.
+  await settle(work, Object.keys(work.session.record.resources));
+}
+
+/** @throws SpinError `release-failed` where something is left at the deadline */
+export async function proveEmpty(work: Work): Promise<void> {
+  const { provider, call, session } = work;
+  const deadline = call.clock.now() + PROOF_TIMEOUT_MS;
+  for (;;) {
+    call.signal.throwIfAborted();
+    const found = await provider.inventory({ id: session.record.id }, call);
+    if (found.length === 0) return;
+    if (call.clock.now() >= deadline) throw leftBehind(session.record.id, found);
+    await provider.reclaim(found, call);
+    await provider.nextChange(spinOf(session.record), LOOK_AGAIN_MS, call);
+  }
+}
+
+export function leftBehind(id: string, found: readonly Found[]): SpinError {
+  return new SpinError('release-failed', `${found.length} thing(s) of ${id} could not be proven gone: ${found.map((thing) => thing.what).join(', ')}`, {
+    hint: `spin down ${id}`,
+    data: { left: found.map((thing) => thing.what) },
+  });
+}

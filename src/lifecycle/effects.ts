@@ -1,0 +1,189 @@
+import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
+import type { FaultNote } from '../core/events.ts';
+import type { Phase } from '../core/phases.ts';
+import type { ResourceKind } from '../plan/plan.ts';
+import { Fault, type FaultKind } from '../providers/fault.ts';
+import type { Handle, Observation } from '../providers/provider.ts';
+import type { ResourceRecord } from '../store/record.ts';
+import { TABLE, transition } from './table.ts';
+import type { Watch } from './watch.ts';
+import { bindingsOf, createRequestOf, put, settle, targetOf, type Work } from './work.ts';
+
+/** A resource did not come up; the record says `failed`. Carried by the SpinError that the command ends with. */
+export class ResourceFailure extends Error {
+  readonly key: string;
+  readonly fault: FaultNote;
+
+  constructor(key: string, fault: FaultNote) {
+    super(`${key}: ${fault.message}`);
+    this.name = 'ResourceFailure';
+    this.key = key;
+    this.fault = fault;
+  }
+}
+
+const RETRIED: ReadonlySet<FaultKind> = new Set<FaultKind>(['throttled', 'transient']);
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 10_000;
+
+/** NotFound this soon after a create means *not yet*; later it means *gone*. */
+const CONSISTENCY_WINDOW_MS = 10_000;
+/** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
+const SLACK_MS = 30_000;
+
+/** The phase that bringing up a resource of this kind belongs to. */
+export function phaseOf(kind: ResourceKind): Phase {
+  return kind === 'route' || kind === 'registration' ? 'register' : 'provision';
+}
+
+/**
+ * Brings one resource from `creating` or `booting` to `ready`: the creating call is sent (again) with the same token,
+ * then the provider is asked until the resource does what it is for.
+ * @throws ResourceFailure, after the record says `failed`; SpinError `lease-lost`; the call's abort reason
+ */
+export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
+  const { emit, clock } = work.call;
+  const phase = phaseOf(resource.kind);
+  emit({ type: 'resource.creating', phase, resource: resource.key });
+  let current = resource;
+  try {
+    const handle = await createWithRetries(work, resource);
+    current = transition(current, { ...base(resource), status: 'booting', handle, since: clock.now() });
+    await put(work, current);
+    emit({ type: 'resource.created', phase, resource: resource.key });
+    const seen = await becomesReady(work, watch, current);
+    const readyAt = clock.now();
+    await put(
+      work,
+      transition(current, { ...base(resource), status: 'ready', handle: seen.handle ?? handle, endpoints: seen.endpoints, readyAt, since: readyAt }),
+    );
+    emit({
+      type: 'resource.ready',
+      phase: resource.kind === 'service' ? 'bootstrap' : phase,
+      resource: resource.key,
+      ms: readyAt - resource.requestedAt,
+    });
+  } catch (thrown) {
+    const fault = faultOf(thrown, work.call.signal);
+    if (fault === undefined) throw thrown;
+    await markFailed(work, current, fault);
+    throw new ResourceFailure(resource.key, fault);
+  }
+}
+
+/** Writes `failed` down, with what is needed to see why and to clean up. */
+export async function markFailed(work: Work, resource: ResourceRecord, fault: FaultNote): Promise<void> {
+  if (resource.status !== 'creating' && resource.status !== 'booting' && resource.status !== 'ready') {
+    throw new InternalError(`${resource.key} cannot fail from ${resource.status}`);
+  }
+  const handle = resource.status === 'creating' ? {} : { handle: resource.handle };
+  await put(work, transition(resource, { ...base(resource), ...handle, status: 'failed', at: resource.status, fault, since: work.call.clock.now() }));
+  work.call.emit({ type: 'resource.failed', resource: resource.key, fault });
+}
+
+/**
+ * Releases one resource and proves it absent. Works from every status, half-made ones included.
+ * @throws SpinError `release-failed` at the deadline, after the record says why; `lease-lost`; the call's abort reason
+ */
+export async function letGo(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
+  const { emit, clock } = work.call;
+  const since = clock.now();
+  const deadline = since + TABLE.releasing.timeoutMs + drainTime(resource);
+  const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
+  const releasing = transition(resource, { ...base(resource), ...handle, status: 'releasing', since });
+  await put(work, releasing);
+  emit({ type: 'resource.releasing', resource: resource.key });
+  try {
+    const target = targetOf(work.session.record, releasing);
+    const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
+    if (answer === 'requested') {
+      await watch.until(target, deadline, (seen) => {
+        waiting(work, releasing, seen);
+        return seen.state === 'absent';
+      });
+    }
+  } catch (thrown) {
+    const fault = faultOf(thrown, work.call.signal);
+    if (fault === undefined) throw thrown;
+    await put(work, transition(releasing, { ...releasing, fault }));
+    throw new SpinError('release-failed', `${resource.key} could not be proven gone: ${fault.message}`, { cause: thrown, data: { resource: resource.key, fault } });
+  }
+  transition(releasing, { ...base(resource), status: 'released', since: clock.now() });
+  await settle(work, [resource.key]);
+  emit({ type: 'resource.released', resource: resource.key, ms: clock.now() - since });
+}
+
+/** The parts that every status of a resource has. */
+export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { status: 'creating' }>, 'status'> {
+  const { key, address, kind, generation, token, count, digest, desire, strategy, needs, hourly, bound, requestedAt, since } = resource;
+  return { key, address, kind, generation, token, count, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
+}
+
+async function createWithRetries(work: Work, resource: ResourceRecord): Promise<Handle> {
+  const request = createRequestOf(work, resource, bindingsOf(work.session.record));
+  const deadline = work.call.clock.now() + TABLE.creating.timeoutMs;
+  return withRetries(work, deadline, () => work.provider.create(request, work.call));
+}
+
+async function withRetries<T>(work: Work, deadline: number, effect: () => Promise<T>): Promise<T> {
+  const { clock, signal } = work.call;
+  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
+    signal.throwIfAborted();
+    try {
+      return await effect();
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      // A provider that refuses our fencing number has seen a newer one: find out who took the lease.
+      if (thrown.kind === 'conflict') await work.session.check();
+      if (!RETRIED.has(thrown.kind) || clock.now() + pause >= deadline) throw thrown;
+      await clock.sleep(pause, signal);
+    }
+  }
+}
+
+async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord): Promise<Observation> {
+  const since = work.call.clock.now();
+  const deadline = Math.min(since + patience(resource), work.session.record.deadline);
+  let last: Observation | undefined;
+  await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
+    last = seen;
+    if (seen.failure !== undefined) throw new Fault('invalid', seen.failure.class, seen.failure.message, { lastLines: seen.failure.lastLines ?? [] });
+    if (seen.state === 'absent' && work.call.clock.now() - since > CONSISTENCY_WINDOW_MS) {
+      throw new Fault('not-found', 'vanished', `${resource.key} was made and is gone: ${seen.reason}`);
+    }
+    waiting(work, resource, seen);
+    return seen.state === 'running';
+  });
+  if (last === undefined) throw new InternalError(`${resource.key} became ready unseen`);
+  return last;
+}
+
+const lastReason = new WeakMap<ResourceRecord, string>();
+
+function waiting(work: Work, resource: ResourceRecord, seen: Observation): void {
+  if (seen.state === 'running' || seen.reason === '' || lastReason.get(resource) === seen.reason) return;
+  lastReason.set(resource, seen.reason);
+  work.call.emit({ type: 'resource.waiting', phase: phaseOf(resource.kind), resource: resource.key, message: seen.reason });
+}
+
+/** How long a resource may take to do what it is for. A job may take as long as the spin lives. */
+function patience(resource: ResourceRecord): number {
+  if (resource.desire.kind !== 'service') return TABLE.booting.timeoutMs;
+  const { service } = resource.desire;
+  if (service.job) return Infinity;
+  return service.bootstrap.reduce((sum, step) => sum + step.timeoutMs, service.health.deadlineMs + SLACK_MS);
+}
+
+function drainTime(resource: ResourceRecord): number {
+  if (resource.desire.kind !== 'service') return 0;
+  const { drain } = resource.desire.service;
+  return drain.timeoutMs * 2 + (drain.hook?.timeoutMs ?? 0);
+}
+
+/** What a thrown thing means for the resource; undefined where it is about the command instead (interrupted, lease lost, a bug). */
+function faultOf(thrown: unknown, signal: AbortSignal): FaultNote | undefined {
+  if (signal.aborted) return undefined;
+  if (thrown instanceof Fault) return thrown.note();
+  if (!isSpinError(thrown) || thrown.code === 'lease-lost' || thrown.code === 'interrupted') return undefined;
+  return { class: thrown.code, message: messageOf(thrown) };
+}

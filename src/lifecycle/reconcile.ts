@@ -1,0 +1,87 @@
+import { SpinError } from '../core/errors.ts';
+import type { Plan, PlannedResource, ResourceAddress } from '../plan/plan.ts';
+import type { ResourceRecord } from '../store/record.ts';
+import type { Assessment } from './assess.ts';
+
+export type Action = 'create' | 'keep' | 'resume' | 'replace' | 'scale-up' | 'scale-down' | 'delete' | 'refuse';
+
+/** What is to be done about one address so that it becomes what the plan asks for. */
+export interface Decision {
+  readonly address: ResourceAddress;
+  readonly action: Action;
+  readonly reason: string;
+  /** Absent for what the plan no longer has. */
+  readonly planned?: PlannedResource;
+  /** The generation that goes on, if any. */
+  readonly current?: ResourceRecord;
+  /** Generations that must go. */
+  readonly stale: readonly ResourceRecord[];
+}
+
+/**
+ * Compares a plan with what exists. Pure: the same facts give the same decisions, in graph order,
+ * what is not in the plan any more last.
+ */
+export function reconcile(
+  plan: Plan,
+  resources: readonly ResourceRecord[],
+  assessments: ReadonlyMap<string, Assessment>,
+): readonly Decision[] {
+  const planned = new Set(plan.resources.map((resource) => resource.address));
+  const gone = [...new Set(resources.map((resource) => resource.address))].filter((address) => !planned.has(address));
+  return [
+    ...plan.resources.map((resource) =>
+      decide(
+        resource,
+        resources.filter((existing) => existing.address === resource.address),
+        assessments,
+      ),
+    ),
+    ...gone.map((address): Decision => ({
+      address,
+      action: 'delete',
+      reason: 'not in the spec any more',
+      stale: resources.filter((existing) => existing.address === address),
+    })),
+  ];
+}
+
+function decide(planned: PlannedResource, existing: readonly ResourceRecord[], assessments: ReadonlyMap<string, Assessment>): Decision {
+  const { address } = planned;
+  if (existing.length === 0) return { address, planned, action: 'create', reason: 'new', stale: [] };
+  const newestFirst = existing.toSorted((a, b) => b.generation - a.generation);
+  const usable = newestFirst.find(
+    (resource) => resource.digest === planned.digest && ['sound', 'resume'].includes(assessments.get(resource.key)?.is ?? ''),
+  );
+  const stale = newestFirst.filter((resource) => resource !== usable);
+  if (usable === undefined) return replacement(planned, newestFirst, assessments);
+
+  const { is, reason } = assessments.get(usable.key) ?? { is: 'resume', reason: 'not observed' };
+  const decision = { address, planned, current: usable, stale };
+  if (usable.count < planned.count) return { ...decision, action: 'scale-up', reason: `${usable.count} to ${planned.count} instances` };
+  if (usable.count > planned.count) return { ...decision, action: 'scale-down', reason: `${usable.count} to ${planned.count} instances` };
+  return is === 'sound' ? { ...decision, action: 'keep', reason } : { ...decision, action: 'resume', reason };
+}
+
+function replacement(planned: PlannedResource, newestFirst: readonly ResourceRecord[], assessments: ReadonlyMap<string, Assessment>): Decision {
+  const [newest] = newestFirst;
+  const decision = { address: planned.address, planned, stale: newestFirst };
+  if (newest === undefined || newestFirst.every((resource) => resource.status === 'releasing')) {
+    return { ...decision, action: 'create', reason: 'its release was not finished' };
+  }
+  if (newest.digest === planned.digest) return { ...decision, action: 'replace', reason: assessments.get(newest.key)?.reason ?? 'lost' };
+  const holdsData = planned.strategy === 'refuse' && (newest.status === 'ready' || newest.status === 'booting');
+  return holdsData
+    ? { ...decision, action: 'refuse', reason: 'its source changed, and replacing it would lose what was written to it' }
+    : { ...decision, action: 'replace', reason: 'the spec changed' };
+}
+
+/** @throws SpinError `change-refused`, naming everything that would lose data */
+export function refuseLoss(decisions: readonly Decision[]): void {
+  const refused = decisions.filter((decision) => decision.action === 'refuse');
+  if (refused.length === 0) return;
+  const list = refused.map((decision) => `${decision.address} (${decision.reason})`).join('; ');
+  throw new SpinError('change-refused', `the changed spec cannot be applied to the running spin: ${list}`, {
+    data: { refused: refused.map((decision) => decision.address) },
+  });
+}

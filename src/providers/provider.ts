@@ -1,0 +1,227 @@
+/**
+ * The provider port. This file is the contract: what every verb means, in which unit, what it throws.
+ * test/contract/provider.ts holds every provider to it.
+ *
+ * All verbs are required. All times are milliseconds since the epoch, all durations milliseconds.
+ * Every verb stops soon after `call.signal` aborts, with the signal's reason.
+ * A provider throws Fault and nothing else for what the outside world refused; the engine switches on its kind.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Emit, FaultNote } from '../core/events.ts';
+import type { Incarnation, SpinId } from '../core/ids.ts';
+import type { Known, NanoUsd } from '../core/money.ts';
+import type { Tags } from '../core/tags.ts';
+import type { Desire, Plan, ResourceAddress, ResourceKind } from '../plan/plan.ts';
+import type { Command, ServiceSpec } from '../spec/spec.ts';
+
+/** What goes with every call. */
+export interface Call {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+}
+
+/** Which spin a call is about. */
+export interface SpinRef {
+  readonly id: SpinId;
+  readonly incarnation: Incarnation;
+  readonly trace: string;
+}
+
+/** A provider's opaque reference to a resource: JSON that only its provider reads. */
+export type Handle = Readonly<Record<string, unknown>>;
+
+/** One resource as the engine knows it. `key` is address@generation, such as `service.web@2`. */
+export interface Target {
+  readonly spin: SpinRef;
+  readonly key: string;
+  readonly address: ResourceAddress;
+  readonly kind: ResourceKind;
+  readonly generation: number;
+  readonly token: string;
+  /** How many instances are wanted; a later create with the same token and another count makes or ends the difference. */
+  readonly count: number;
+  readonly desire: Desire;
+  /** Keys of the resources that it stands on: a registration's service generation and route. */
+  readonly needs: readonly string[];
+  /** Absent while it is not known whether the creating call happened. */
+  readonly handle?: Handle;
+}
+
+/** Addresses of services that are ready: what `${services.NAME.*}` stands for. */
+export type Bindings = Readonly<Record<string, readonly Endpoint[]>>;
+
+export interface CreateRequest extends Target {
+  /** Fencing number of the caller's lease; a provider that can, refuses one lower than it has seen (Fault `conflict`). */
+  readonly fence: number;
+  readonly tags: Tags;
+  readonly deadline: number;
+  readonly bindings: Bindings;
+}
+
+export interface Endpoint {
+  readonly service: string;
+  /** `instance`: of one instance. `route`: of the router, which balances over all. */
+  readonly via: 'instance' | 'route';
+  readonly host: string;
+  readonly port: number;
+  /** With scheme, where it has one: `http://127.0.0.1:20001`. */
+  readonly url?: string;
+}
+
+/**
+ * What a provider says about a resource now.
+ * - `absent`: proven not to exist. Never said because something could not be read.
+ * - `pending`: exists, or is being made, and does not yet do what it is for.
+ * - `running`: does what it is for: every one of `count` instances healthy, a job ended with 0, a route listening.
+ * - `stopping`: being deleted.
+ * - `unknown`: it could not be told; `reason` says why.
+ * `failure` beside `pending` says that it will not come up by itself (crash loop, bootstrap failed, health deadline passed).
+ */
+export interface Observation {
+  readonly state: 'absent' | 'pending' | 'running' | 'stopping' | 'unknown';
+  /** One line for the user: what it is waiting for, or why it is not known. */
+  readonly reason: string;
+  readonly instances: readonly InstanceObservation[];
+  readonly endpoints: readonly Endpoint[];
+  readonly failure?: FaultNote;
+  readonly handle?: Handle;
+}
+
+export interface InstanceObservation {
+  /** Such as `web@1.2`: service, generation, ordinal from 1. */
+  readonly name: string;
+  readonly state: 'pending' | 'bootstrapping' | 'starting' | 'healthy' | 'unhealthy' | 'restarting' | 'draining' | 'stopping' | 'exited' | 'failed';
+  readonly reason: string;
+  readonly startedAt?: number;
+  readonly healthyAt?: number;
+  readonly restarts: number;
+  readonly address?: string;
+  /** Process ID or machine ID. */
+  readonly runsAs?: string;
+}
+
+/** A thing found by its ownership tags alone, with or without a record. */
+export interface Found {
+  /** Name of the provider that has it. */
+  readonly provider: string;
+  readonly id: SpinId;
+  readonly incarnation: Incarnation;
+  /** Resource key where the tags tell, else ''. */
+  readonly resource: string;
+  readonly kind: ResourceKind | 'process' | 'folder';
+  /** For people: `process 4711 (node server.js)`. */
+  readonly what: string;
+  readonly createdAt?: number;
+  readonly handle: Handle;
+}
+
+/** One check made before the first creating call. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+/** Something that ends the spin at its deadline by itself. */
+export interface Enforcer {
+  readonly name: string;
+  readonly armed: boolean;
+  readonly detail: string;
+}
+
+export interface LogLine {
+  readonly service: string;
+  readonly instance: string;
+  /** When the line was seen, milliseconds since the epoch; exact to about 0.1 s. */
+  readonly time: number;
+  readonly text: string;
+}
+
+export interface LogQuery {
+  readonly service?: string;
+  readonly follow: boolean;
+  readonly since?: number;
+  /** Only the last N lines of each instance. */
+  readonly tail?: number;
+}
+
+export interface ExecRequest {
+  readonly instance: string;
+  readonly command: Command;
+  /** `inherit` gives the caller's own terminal to the command. */
+  readonly stdio: 'inherit' | 'pipe';
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  /** Empty with `inherit`. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What an hourly price depends on. */
+export interface Shape {
+  readonly kind: ResourceKind;
+  readonly service?: ServiceSpec;
+}
+
+export interface Provider {
+  readonly name: string;
+  /** The kinds of resource it makes; a plan holds no others. */
+  readonly kinds: readonly ResourceKind[];
+
+  /** Read-only checks before the first creating call. Never creates anything, never throws for a failed check. */
+  preflight(spin: SpinRef, plan: Plan, call: Call): Promise<readonly Check[]>;
+
+  /**
+   * Makes what is missing of the resource and returns its handle; does not wait until it is ready.
+   * The same token twice is one resource. The ownership tags are part of the request that creates.
+   * @throws Fault
+   */
+  create(request: CreateRequest, call: Call): Promise<Handle>;
+
+  /**
+   * What the provider says now about all targets (of one spin), by key; every key is answered.
+   * The number of requests does not grow with the number of instances. Never throws for a resource:
+   * what cannot be told is `unknown`.
+   */
+  observe(targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>>;
+
+  /** Resolves when an observation of the spin may have changed, at the latest after `maxMs`. */
+  nextChange(spin: SpinRef, maxMs: number, call: Call): Promise<void>;
+
+  /**
+   * Asks for deletion, draining first as the target's desire says; `requested` until a later call says `absent`.
+   * Works without a handle (by token and tags), on half-made resources, and repeatedly.
+   * `fence` as in create. @throws Fault, never for what is not there
+   */
+  release(target: Target, fence: number, call: Call): Promise<'requested' | 'absent'>;
+
+  /**
+   * Everything that carries our tags and this state location, of one spin or of all, from the provider alone: no record is read.
+   * Complete, or throws Fault.
+   */
+  inventory(scope: { readonly id?: SpinId }, call: Call): Promise<readonly Found[]>;
+
+  /** Ends and deletes things that inventory found, whatever their state; `absent` where all are proven gone. @throws Fault */
+  reclaim(found: readonly Found[], call: Call): Promise<'requested' | 'absent'>;
+
+  /** Price per hour of one instance of the shape. */
+  price(shape: Shape): Known<NanoUsd>;
+
+  /** Arms, or moves, everything that ends the spin at `deadline` by itself, and says what is armed. @throws Fault */
+  enforce(spin: SpinRef, deadline: number, fence: number, call: Call): Promise<readonly Enforcer[]>;
+
+  /** What is armed now; read-only. */
+  enforcers(spin: SpinRef, call: Call): Promise<readonly Enforcer[]>;
+
+  logs(spin: SpinRef, query: LogQuery, call: Call): AsyncIterable<LogLine>;
+
+  /** @throws Fault `not-found` where there is no such instance */
+  exec(spin: SpinRef, request: ExecRequest, call: Call): Promise<ExecResult>;
+
+  /** Writes a volume into an archive at `file` (absolute); the file appears whole or not at all. @throws Fault */
+  snapshot(spin: SpinRef, volume: string, file: string, call: Call): Promise<{ readonly bytes: number }>;
+}
