@@ -1,0 +1,210 @@
+import { isoTime } from '../core/clock.ts';
+import { formatDuration } from '../core/duration.ts';
+import { incarnationTime } from '../core/ids.ts';
+import { KEEP_TAG, keepUntil } from '../core/tags.ts';
+import type { Found } from '../providers/provider.ts';
+import type { SpinRecord } from '../store/record.ts';
+import type { StoredRecord } from '../store/store.ts';
+
+/** What a sweep decides about one spin, or about the things of one incarnation that no live record owns. */
+export interface Verdict {
+  /** Spin ID; `ID/INCARNATION` for orphans. Unique among the verdicts of a survey. */
+  readonly subject: string;
+  readonly id: string;
+  /** '' where the record cannot be read. */
+  readonly incarnation: string;
+  /**
+   * - `keep`: nothing to do; the reason says why.
+   * - `release`: take the spin down (expired, its `down` broke off, its first `up` died, or nothing of it runs any more).
+   * - `reclaim`: delete an orphan: ours by its tags, no live record, older than the grace.
+   * - `wait`: would be deleted but is younger than the grace.
+   * - `heal`: nothing is deleted, `spin up` would mend it (its keeper died).
+   */
+  readonly verdict: 'keep' | 'release' | 'reclaim' | 'wait' | 'heal';
+  /** One line: `expired 12m ago`, `no record, 3h old`. */
+  readonly reason: string;
+  readonly found: readonly Found[];
+}
+
+/** What a sweep goes by. */
+export interface GcPolicy {
+  readonly graceMs: number;
+  /** Blast radius: more `release` and `reclaim` verdicts than this number, or than this share of all spins and orphan groups, stop the sweep. */
+  readonly maxSpins: number;
+  readonly maxPercent: number;
+}
+
+export interface Survey {
+  /** Listed before the records, so that a spin made meanwhile is in the records and not taken for an orphan. */
+  readonly found: readonly Found[];
+  readonly records: readonly StoredRecord[];
+  /** IDs whose record could not be read: nothing of theirs is ever touched. */
+  readonly unreadable: readonly string[];
+  /** Providers whose inventory could not be had: nothing is concluded from what was not found there. */
+  readonly unlisted?: readonly string[];
+  /** Whether the holder of a lease lives; `unknown` on another machine. */
+  readonly holderAlive: (stored: StoredRecord) => boolean | 'unknown';
+  readonly now: number;
+}
+
+/**
+ * Judges everything. Pure: the same survey gives the same verdicts, sorted by subject, and `--dry-run` prints them.
+ * Tombstones have no verdict: the store prunes them.
+ */
+export function judge(survey: Survey, policy: GcPolicy): readonly Verdict[] {
+  const groups = Map.groupBy(survey.found, ({ id, incarnation }) => `${id}/${incarnation}`);
+  const stored = new Map(survey.records.map((each) => [String(each.record.id), each]));
+  const unreadable = new Set(survey.unreadable);
+  const live = survey.records.filter(({ record }) => record.releasedAt === undefined && !unreadable.has(record.id));
+  const owned = new Set(live.map(({ record }) => `${record.id}/${record.incarnation}`));
+  const verdicts = [
+    ...survey.unreadable.map((id) => judgeUnreadable(id, survey)),
+    ...live.map((each) => judgeRecord(each, groups.get(`${each.record.id}/${each.record.incarnation}`) ?? [], survey, policy)),
+    ...[...groups].flatMap(([subject, [first, ...others]]) =>
+      first === undefined || owned.has(subject) || unreadable.has(first.id)
+        ? []
+        : [judgeOrphan(subject, [first, ...others], stored.get(first.id), survey, policy)],
+    ),
+  ];
+  return verdicts.toSorted((a, b) => (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0));
+}
+
+type Ruling = Pick<Verdict, 'verdict' | 'reason'>;
+
+function judgeUnreadable(id: string, survey: Survey): Verdict {
+  const found = sorted(survey.found.filter((each) => each.id === id));
+  return { subject: id, id, incarnation: '', verdict: 'keep', reason: 'its record cannot be read: nothing of it is touched', found };
+}
+
+function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Survey, { graceMs }: GcPolicy): Verdict {
+  const { id, incarnation } = stored.record;
+  const ruling =
+    busy(stored, survey) ?? kept(stored.record, survey.now) ?? due(stored.record, survey.now) ?? lifeless(stored, found, survey, graceMs);
+  return {
+    subject: id,
+    id,
+    incarnation,
+    ...(ruling ?? { verdict: 'keep', reason: `${left(stored.record, survey.now)} left` }),
+    found: sorted(found),
+  };
+}
+
+/** Somebody works on the spin: its record is about to change. */
+function busy(stored: StoredRecord, survey: Survey): Ruling | undefined {
+  const { lease } = stored;
+  if (lease === undefined || lease.expiresAt <= survey.now || survey.holderAlive(stored) === false) return undefined;
+  const { command, user, host, pid } = lease.holder;
+  return { verdict: 'keep', reason: `busy: ${command} by ${user} on ${host} (pid ${pid})` };
+}
+
+/** The `keep` tag, in date or misspelt: a typo must not delete what someone asked to keep. */
+function kept({ tags }: SpinRecord, now: number): Ruling | undefined {
+  const value = tags[KEEP_TAG];
+  if (value === undefined) return undefined;
+  const until = keepUntil(value);
+  if (until === undefined)
+    return { verdict: 'keep', reason: `its tag keep=${JSON.stringify(value)} is not a date (YYYY-MM-DD): kept until that is put right` };
+  return until > now ? { verdict: 'keep', reason: `kept until the end of ${value} by its keep tag` } : undefined;
+}
+
+function due({ deadline, desired }: SpinRecord, now: number): Ruling | undefined {
+  if (deadline <= now) return { verdict: 'release', reason: `expired ${formatDuration(now - deadline)} ago` };
+  if (desired === 'down') return { verdict: 'release', reason: 'its down broke off before everything was proven gone' };
+  return undefined;
+}
+
+/** What can be wrong with a spin that is wanted, in date and left alone. */
+function lifeless(stored: StoredRecord, found: readonly Found[], survey: Survey, graceMs: number): Ruling | undefined {
+  const { record } = stored;
+  if (record.failure !== undefined) return { verdict: 'keep', reason: `failed, kept for a look until ${isoTime(record.deadline)}` };
+  const quiet = survey.now - lastSign(stored, survey);
+  if (record.readyAt === undefined) return after(graceMs, quiet, 'its up died before it was ready');
+  if (survey.unlisted?.includes(record.provider) === true) return undefined;
+  if (!found.some(runs)) return after(graceMs, quiet, 'nothing of it runs any more');
+  const hasKeeper = Object.values(record.resources).some(({ kind, status }) => kind === 'keeper' && status !== 'released');
+  if (hasKeeper && !found.some(({ kind }) => kind === 'keeper')) return { verdict: 'heal', reason: 'its keeper died: spin up heals it' };
+  return undefined;
+}
+
+function judgeOrphan(
+  subject: string,
+  found: readonly Found[],
+  stored: StoredRecord | undefined,
+  survey: Survey,
+  { graceMs }: GcPolicy,
+): Verdict {
+  const id = found[0]?.id ?? '';
+  const incarnation = found[0]?.incarnation ?? '';
+  const ruling =
+    (stored && (busy(stored, survey) ?? kept(stored.record, survey.now))) ?? orphaned(found, stored?.record, survey.now, graceMs);
+  return { subject, id, incarnation, ...ruling, found: sorted(found) };
+}
+
+function orphaned(found: readonly Found[], record: SpinRecord | undefined, now: number, graceMs: number): Ruling {
+  const why =
+    record === undefined
+      ? 'no record'
+      : record.incarnation === found[0]?.incarnation
+        ? 'left over after its release'
+        : 'left over from another incarnation';
+  const age = now - bornAt(found);
+  if (Number.isNaN(age)) return { verdict: 'wait', reason: `${why}, of unknown age` };
+  if (age < graceMs) return { verdict: 'wait', reason: `${why}, ${ago(age)} old: waits until ${formatDuration(graceMs)} old` };
+  return { verdict: 'reclaim', reason: `${why}, ${ago(age)} old` };
+}
+
+/**
+ * The youngest thing of a group tells its age: it may be of a creating call that has only just been answered.
+ * Not everything knows when it was made; where nothing does, the incarnation knows when it began, as otherwise
+ * such a group would be too young for ever. NaN where even that cannot be read.
+ */
+function bornAt(found: readonly Found[]): number {
+  const times = found.flatMap(({ createdAt }) => (createdAt === undefined ? [] : [createdAt]));
+  const [first] = found;
+  return times.length > 0 || first === undefined ? Math.max(...times) : incarnationTime(first.incarnation);
+}
+
+/** Release once it has been quiet for the grace; until then the next step of a command may only just be due. */
+function after(graceMs: number, quietMs: number, reason: string): Ruling {
+  if (quietMs >= graceMs) return { verdict: 'release', reason };
+  return { verdict: 'wait', reason: `${reason}: waits until quiet for ${formatDuration(graceMs)}` };
+}
+
+/** When somebody was last seen at work on the spin. */
+function lastSign(stored: StoredRecord, survey: Survey): number {
+  const { record, lease } = stored;
+  // A lease that ran out was renewed until shortly before; a holder known dead may have died long before its lease runs out.
+  const renewed = lease === undefined || survey.holderAlive(stored) === false ? 0 : Math.min(lease.expiresAt, survey.now);
+  return Math.max(record.createdAt, record.updatedAt, lease?.acquiredAt ?? 0, renewed);
+}
+
+/** A folder, a volume or a route's rule outlives what ran; it is no sign of life. */
+function runs({ kind }: Found): boolean {
+  return kind === 'keeper' || kind === 'service' || kind === 'process';
+}
+
+function left({ deadline }: SpinRecord, now: number): string {
+  return formatDuration(deadline - now);
+}
+
+function ago(ms: number): string {
+  return formatDuration(Math.max(0, ms));
+}
+
+function sorted(found: readonly Found[]): readonly Found[] {
+  return found.toSorted((a, b) => (order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0));
+}
+
+function order({ resource, kind, what }: Found): string {
+  return `${resource}\n${kind}\n${what}`;
+}
+
+/** Why the verdicts must not be carried out, or undefined. Small sweeps (5 or fewer) are exempt from the percentage. */
+export function blastRadius(verdicts: readonly Verdict[], policy: GcPolicy): string | undefined {
+  const deletions = verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length;
+  const would = `would delete ${deletions} of ${verdicts.length} spins and orphan groups`;
+  if (deletions > policy.maxSpins) return `${would}; the limit is ${policy.maxSpins}`;
+  const percent = (deletions / verdicts.length) * 100;
+  if (deletions > 5 && percent > policy.maxPercent) return `${would} (${Math.floor(percent)}%); the limit is ${policy.maxPercent}%`;
+  return undefined;
+}
