@@ -1,0 +1,172 @@
+import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
+import { parseSpinId, type SpinId } from '../core/ids.ts';
+import type { Known, NanoUsd } from '../core/money.ts';
+import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
+import { runEvacuation } from '../lifecycle/evacuate.ts';
+import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
+import type { Work } from '../lifecycle/work.ts';
+import type { Found } from '../providers/provider.ts';
+import type { SpinRecord } from '../store/record.ts';
+import { foldTimings, lastCommand } from '../telemetry/timings.ts';
+import type { App } from './context.ts';
+import { silent } from './emitter.ts';
+import type { DownOutcome, DownResult } from './outcomes.ts';
+import { requestedId } from './spec-request.ts';
+import { takeLease, waiting, workOn } from './work-on.ts';
+
+export interface DownRequest {
+  readonly ids: readonly string[];
+  readonly file?: string;
+  readonly all?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Wait for another `down` on the same spin: a duration such as `2m`, or true for as long as it takes. */
+  readonly wait?: string | true;
+  /** Only this life of the spin; a newer one is left alone. */
+  readonly incarnation?: string;
+  /** The deadline passed: asked for by an enforcer, not by a person. */
+  readonly expired?: boolean;
+  /** Go on though the evacuation hook failed. */
+  readonly force?: boolean;
+}
+
+/**
+ * Takes spins down and proves that nothing is left. Idempotent; works on half-made spins and without a spec or a record.
+ * One spin that fails does not stop the others.
+ * @throws SpinError `usage`, `confirmation-needed`, `declined`
+ */
+export async function down(app: App, request: DownRequest): Promise<DownOutcome> {
+  const ids = await chosen(app, request);
+  if (ids.length === 0) return { spins: [] };
+  const agreed = await app.confirm({ text: `Take down ${ids.length === 1 ? ids[0] : `${ids.length} spins`}?`, items: ids });
+  if (!agreed) throw new SpinError('declined', 'nothing was taken down');
+  return { spins: await Promise.all(ids.map((id) => downOne(app, id, request))) };
+}
+
+/** Takes one spin down, reporting a failure as part of the result. */
+export async function downOne(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
+  try {
+    return await release(app, id, request);
+  } catch (thrown) {
+    if (thrown instanceof InternalError || app.signal.aborted) throw thrown;
+    const left = isSpinError(thrown) && Array.isArray(thrown.data['left']) ? thrown.data['left'].map(String) : [];
+    const code = isSpinError(thrown) ? thrown.code : 'release-failed';
+    const hint = isSpinError(thrown) ? thrown.hint : undefined;
+    return {
+      id,
+      result: 'failed',
+      left,
+      releasedResources: 0,
+      secretsDestroyed: 0,
+      error: { code, message: messageOf(thrown), ...(hint === undefined ? {} : { hint }) },
+    };
+  }
+}
+
+async function chosen(app: App, request: DownRequest): Promise<readonly SpinId[]> {
+  const { all, tags } = request;
+  if (all !== true && tags === undefined) {
+    if (request.ids.length > 0) return [...new Set(request.ids.map((id) => parseSpinId(id)))];
+    return [await requestedId(app, undefined, request.file)];
+  }
+  if (request.ids.length > 0) throw new SpinError('usage', 'give spin IDs, or --all, or --tag; not both');
+  const { records } = await app.store.list();
+  return records
+    .filter(({ record }) => record.releasedAt === undefined)
+    .filter(({ record }) => Object.entries(tags ?? {}).every(([name, value]) => record.tags[name] === value))
+    .map(({ record }) => record.id);
+}
+
+async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
+  const session = await takeLease(app, {
+    id,
+    command: 'down',
+    take: 'preempt',
+    ...waiting(request.wait),
+  });
+  if (session === undefined) return releaseUnrecorded(app, id, request.incarnation);
+  try {
+    const { record } = session;
+    if (record.releasedAt !== undefined || (request.incarnation !== undefined && request.incarnation !== record.incarnation)) {
+      return { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
+    }
+    const work = workOn(app, session, await app.provider(record.provider));
+    work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down' } });
+    if (request.expired === true) work.call.emit({ type: 'spin.expired', data: { enforcer: 'keeper' } });
+    return await takeDown(app, work, request.force === true || request.expired === true);
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * Releases all of a spin under its lease, settles the ledger and forgets the record.
+ * @param regardless go on though the evacuation hook failed
+ * @throws SpinError `release-failed`, after the record says why
+ */
+export async function takeDown(app: App, work: Work, regardless: boolean): Promise<DownResult> {
+  const { session, call } = work;
+  const before = session.record;
+  const held = Object.values(before.resources);
+  try {
+    if (before.readyAt !== undefined && before.desired === 'up') await runEvacuation(work, regardless);
+    await session.update((record) => ({ ...record, desired: 'down', updatedAt: call.clock.now() }));
+    await dissolve(work);
+  } catch (thrown) {
+    if (!call.signal.aborted) await noteFailure(work, thrown);
+    throw thrown;
+  }
+  const secrets = held.filter((resource) => resource.kind === 'secret').length;
+  const releasedAt = call.clock.now();
+  const released = await session.update((record) => ({ ...record, updatedAt: releasedAt, releasedAt }));
+  const cost = await settleLedger(app, released, releasedAt);
+  call.emit({ type: 'spin.released', ms: releasedAt - before.updatedAt, data: { resources: held.length, secrets, left: 0 } });
+  const events = await app.store.events(released.id, released.incarnation);
+  await session.remove();
+  return {
+    id: released.id,
+    result: 'released',
+    left: [],
+    releasedResources: held.length,
+    secretsDestroyed: secrets,
+    timings: foldTimings(lastCommand(events)),
+    cost,
+  };
+}
+
+async function settleLedger(app: App, record: SpinRecord, releasedAt: number): Promise<Known<NanoUsd>> {
+  const intervals = intervalsOf(record, releasedAt);
+  const cost = costOfIntervals(intervals);
+  const { id, incarnation, provider, owner, tags, createdAt } = record;
+  await app.store.settle({ v: 1, id, incarnation, provider, owner, tags, createdAt, releasedAt, intervals, cost });
+  return cost;
+}
+
+async function noteFailure(work: Work, thrown: unknown): Promise<void> {
+  const failure = { class: isSpinError(thrown) ? thrown.code : 'release-failed', message: messageOf(thrown) };
+  work.call.emit({ type: 'spin.failed', fault: failure });
+  // The failure that is being reported matters more than one of noting it.
+  await work.session.update((record) => ({ ...record, failure, updatedAt: work.call.clock.now() })).catch(() => undefined);
+}
+
+/** No record: the providers' own inventories say whether something of this ID is there, and it is deleted by its tags. */
+async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | undefined): Promise<DownResult> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const deadline = app.clock.now() + 60_000;
+  let reclaimed = 0;
+  for (const name of app.providers) {
+    const provider = await app.provider(name);
+    for (;;) {
+      const found = (await provider.inventory({ id }, call)).filter((thing) => incarnation === undefined || thing.incarnation === incarnation);
+      if (found.length === 0) break;
+      if (app.clock.now() >= deadline) throw leftBehind(id, found);
+      reclaimed = Math.max(reclaimed, countOf(found));
+      await provider.reclaim(found, call);
+      await app.clock.sleep(100, app.signal);
+    }
+  }
+  return { id, result: reclaimed === 0 ? 'absent' : 'released', left: [], releasedResources: reclaimed, secretsDestroyed: 0 };
+}
+
+function countOf(found: readonly Found[]): number {
+  return new Set(found.map((thing) => thing.resource || thing.what)).size;
+}

@@ -1,0 +1,18 @@
+import { parseDuration } from '../core/duration.ts';
+import { SpinError } from '../core/errors.ts';
+
+/** A duration that a flag gives, in milliseconds. @throws SpinError `usage` */
+export function durationOf(flag: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is not a duration`, { hint: 'write it like 90s, 5m or 1h30m' });
+  return ms;
+}
+
+/** A moment that a flag gives: an ISO time, or a duration back from `now`. @returns milliseconds since the epoch @throws SpinError `usage` */
+export function momentOf(flag: string, text: string, now: number): number {
+  const back = parseDuration(text);
+  if (back !== undefined) return now - back;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is neither a duration nor a date`, { hint: 'write it like 2h, 2026-03-01 or 2026-03-01T08:00Z' });
+  return time;
+}

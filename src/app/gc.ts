@@ -1,0 +1,103 @@
+import { SpinError } from '../core/errors.ts';
+import { parseSpinId } from '../core/ids.ts';
+import { sweep } from '../gc/sweep.ts';
+import { blastRadius, type GcPolicy, judge, type Survey, type Verdict } from '../gc/verdict.ts';
+import type { Found } from '../providers/provider.ts';
+import type { App } from './context.ts';
+import { downOne } from './down.ts';
+import { durationOf } from './durations.ts';
+import { silent } from './emitter.ts';
+import type { GcOutcome } from './outcomes.ts';
+
+export interface GcRequest {
+  readonly dryRun: boolean;
+  readonly grace?: string;
+  readonly maxSpins?: number;
+  readonly maxPercent?: number;
+  /** Sweep though the blast-radius limit says stop. */
+  readonly force?: boolean;
+}
+
+const PROOF_TIMEOUT_MS = 60_000;
+
+/**
+ * Judges every spin and every thing of ours, and sweeps what should not be there. Two sweeps at once are safe:
+ * each deletion takes the spin's lease and judges again.
+ * @throws SpinError `blast-radius`, before anything is deleted; `state-unwritable`
+ */
+export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
+  const policy = policyOf(app, request);
+  const surveyed = await surveyAll(app);
+  const verdicts = judge(surveyed, policy);
+  const examined = { records: surveyed.records.length, found: surveyed.found.length };
+  const tooMuch = blastRadius(verdicts, policy);
+  if (tooMuch !== undefined && !request.dryRun && request.force !== true) {
+    throw new SpinError('blast-radius', tooMuch, { data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep') } });
+  }
+  if (request.dryRun) return { dryRun: true, examined, verdicts, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
+  const swept = await sweep(
+    verdicts,
+    {
+      release: async (id, incarnation) => {
+        const result = await downOne(app, id, { incarnation, expired: true });
+        if (result.error !== undefined) throw new SpinError('release-failed', result.error.message);
+        return result.result === 'released';
+      },
+      reclaim: (found) => reclaim(app, found),
+      recheck: (verdict) => recheck(app, verdict, policy),
+    },
+    { signal: app.signal },
+  );
+  app.signal.throwIfAborted();
+  const pruned = await app.store.prune(app.clock.now() - app.config.settings.history.retainMs);
+  return { dryRun: false, examined, verdicts, swept, pruned };
+}
+
+function policyOf(app: App, request: GcRequest): GcPolicy {
+  const { gc: configured } = app.config.settings;
+  return {
+    graceMs: request.grace === undefined ? configured.graceMs : durationOf('--grace', request.grace),
+    maxSpins: request.maxSpins ?? configured.maxSpins,
+    maxPercent: request.maxPercent ?? configured.maxPercent,
+  };
+}
+
+/** Lists what the providers have before the records, so that a spin made meanwhile is not taken for an orphan. */
+async function surveyAll(app: App, id?: string): Promise<Survey> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const found: Found[] = [];
+  for (const name of app.providers) {
+    const provider = await app.provider(name);
+    found.push(...(await provider.inventory(id === undefined ? {} : { id: parseSpinId(id) }, call)));
+  }
+  const { records, unreadable } = await app.store.list();
+  return {
+    found,
+    records: id === undefined ? records : records.filter(({ record }) => record.id === id),
+    unreadable: unreadable.map((entry) => entry.id),
+    holderAlive: ({ lease }) => (lease === undefined ? false : app.alive(lease.holder)),
+    now: app.clock.now(),
+  };
+}
+
+/** The authority right before a deletion: what is true of this subject now. */
+async function recheck(app: App, verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
+  const again = judge(await surveyAll(app, verdict.id), policy).find(
+    (other) => other.subject === verdict.subject && other.incarnation === verdict.incarnation,
+  );
+  return again ?? { ...verdict, verdict: 'keep', reason: 'it is gone', found: [] };
+}
+
+async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
+  for (const name of app.providers) {
+    const provider = await app.provider(name);
+    const ours = found.filter((thing) => thing.provider === name);
+    while (ours.length > 0 && (await provider.reclaim(ours, call)) !== 'absent') {
+      if (app.clock.now() >= deadline) throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
+      await app.clock.sleep(100, app.signal);
+    }
+  }
+  return found.length > 0;
+}

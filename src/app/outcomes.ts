@@ -1,0 +1,187 @@
+/** What use cases return, and what `--output json` prints. Field names are a promise to scripts. */
+import type { FaultNote, SpinEvent } from '../core/events.ts';
+import type { Known, NanoUsd } from '../core/money.ts';
+import type { Tags } from '../core/tags.ts';
+import type { CostReport } from '../cost/report.ts';
+import type { Verdict } from '../gc/verdict.ts';
+import type { Check, Endpoint, Enforcer, InstanceObservation } from '../providers/provider.ts';
+import type { Timings } from '../telemetry/timings.ts';
+import type { SpinState } from '../lifecycle/state.ts';
+
+/** How one resource of a plan relates to what exists. */
+export interface PlannedChange {
+  readonly address: string;
+  readonly kind: string;
+  readonly count: number;
+  readonly needs: readonly string[];
+  readonly hourly: Known<NanoUsd>;
+  readonly action: 'create' | 'keep' | 'resume' | 'replace' | 'scale-up' | 'scale-down' | 'delete' | 'refuse';
+  /** Why: `new`, `run changed`, `not in the spec any more`. */
+  readonly reason: string;
+}
+
+export interface PlanOutcome {
+  readonly id: string;
+  readonly provider: string;
+  readonly owner: string;
+  readonly exists: boolean;
+  readonly changes: readonly PlannedChange[];
+  readonly hourly: Known<NanoUsd>;
+  readonly untilTtl: Known<NanoUsd>;
+  readonly ttlMs: number;
+  readonly checks: readonly Check[];
+  /** Guardrails that `up` would refuse on. */
+  readonly refusals: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface UpOutcome {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly provider: string;
+  readonly state: SpinState;
+  /** `detached`: a background process goes on; `status ID` follows it. */
+  readonly result: 'created' | 'changed' | 'unchanged' | 'resumed' | 'detached';
+  readonly changes: readonly PlannedChange[];
+  readonly endpoints: readonly Endpoint[];
+  readonly timings: Timings;
+  readonly hourly: Known<NanoUsd>;
+  readonly costSoFar: Known<NanoUsd>;
+  readonly untilTtl: Known<NanoUsd>;
+  readonly deadline: string;
+  readonly msLeft: number;
+  readonly enforcers: readonly Enforcer[];
+  readonly warnings: readonly string[];
+}
+
+export interface ResourceStatus {
+  readonly key: string;
+  readonly address: string;
+  readonly kind: string;
+  readonly status: string;
+  /** What the provider says now; `status` is what was written down. */
+  readonly observed: string;
+  readonly reason: string;
+  readonly since: string;
+  readonly hourly: Known<NanoUsd>;
+  readonly instances: readonly InstanceObservation[];
+  readonly fault?: FaultNote;
+}
+
+export interface StatusOutcome extends SpinSummary {
+  readonly incarnation: string;
+  readonly specFile: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly resources: readonly ResourceStatus[];
+  readonly enforcers: readonly Enforcer[];
+  readonly timings: Timings;
+  readonly failure?: FaultNote;
+  /** Who holds the lease now, in words; absent where nobody does. */
+  readonly leaseHolder?: string;
+}
+
+/** One line of `ls`. */
+export interface SpinSummary {
+  readonly id: string;
+  readonly state: SpinState;
+  readonly provider: string;
+  readonly owner: string;
+  readonly tags: Tags;
+  readonly createdAt: string;
+  readonly ageMs: number;
+  readonly deadline: string;
+  /** Negative once expired. */
+  readonly msLeft: number;
+  readonly services: number;
+  readonly instances: number;
+  readonly hourly: Known<NanoUsd>;
+  readonly costSoFar: Known<NanoUsd>;
+}
+
+export interface LsOutcome {
+  readonly spins: readonly SpinSummary[];
+  /** Records that could not be read, with the reason. */
+  readonly unreadable: readonly { readonly id: string; readonly problem: string }[];
+}
+
+export interface DownResult {
+  readonly id: string;
+  readonly result: 'released' | 'absent' | 'failed';
+  /** Proven by an empty inventory. */
+  readonly left: readonly string[];
+  readonly releasedResources: number;
+  readonly secretsDestroyed: number;
+  readonly timings?: Timings;
+  readonly cost?: Known<NanoUsd>;
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
+}
+
+export interface DownOutcome {
+  readonly spins: readonly DownResult[];
+}
+
+export interface ExtendOutcome {
+  readonly id: string;
+  readonly before: string;
+  readonly deadline: string;
+  readonly msLeft: number;
+  readonly untilDeadline: Known<NanoUsd>;
+  readonly enforcers: readonly Enforcer[];
+}
+
+export interface GcOutcome {
+  readonly dryRun: boolean;
+  readonly examined: { readonly records: number; readonly found: number };
+  readonly verdicts: readonly Verdict[];
+  /** What was done about each verdict that asks for something; empty on a dry run. */
+  readonly swept: readonly { readonly subject: string; readonly result: 'released' | 'reclaimed' | 'skipped' | 'failed'; readonly detail: string }[];
+  /** Released spins whose journal was older than `history.retain`. */
+  readonly pruned: number;
+  /** Why a real sweep would be stopped by the blast-radius limit; only on a dry run. */
+  readonly stopped?: string;
+}
+
+export interface CostOutcome extends CostReport {
+  readonly from?: string;
+  readonly to: string;
+}
+
+export interface EventsOutcome {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly events: readonly SpinEvent[];
+  readonly timings: Timings;
+}
+
+export interface DoctorOutcome {
+  readonly version: string;
+  readonly node: string;
+  readonly state: string;
+  readonly checks: readonly Check[];
+}
+
+export interface ConfigOutcome {
+  readonly files: readonly string[];
+  readonly values: readonly { readonly setting: string; readonly value: unknown; readonly origin: string; readonly where: string }[];
+}
+
+export interface InitOutcome {
+  readonly template: string;
+  readonly files: readonly string[];
+  readonly next: string;
+}
+
+export interface SnapshotOutcome {
+  readonly id: string;
+  readonly volume: string;
+  readonly file: string;
+  readonly bytes: number;
+}
+
+export interface ExecOutcome {
+  readonly id: string;
+  readonly instance: string;
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}

@@ -1,0 +1,26 @@
+import { SpinError } from '../core/errors.ts';
+import { spinOf, type Work } from '../lifecycle/work.ts';
+import type { Plan } from '../plan/plan.ts';
+import { guardrails } from '../policy/guardrails.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { App } from './context.ts';
+
+/** Holds a plan against budget and limits. @returns warnings @throws SpinError `budget-exceeded`, `limit-exceeded` */
+export function checkGuardrails(app: App, plan: Plan, spec: Spec): readonly string[] {
+  const result = guardrails(plan, spec, app.config.settings.limits);
+  const [first] = result.refusals;
+  if (first !== undefined) throw new SpinError(first.code, result.refusals.map((refusal) => refusal.message).join('; '));
+  return result.warnings;
+}
+
+/** The provider's checks before the first creating call. @throws SpinError `preflight-failed`, naming every check that failed */
+export async function preflight(work: Work, plan: Plan): Promise<void> {
+  const checks = await work.provider.preflight(spinOf(work.session.record), plan, work.call);
+  const failed = checks.filter((check) => !check.ok);
+  const [first] = failed;
+  if (first === undefined) return;
+  throw new SpinError('preflight-failed', failed.map((check) => `${check.name}: ${check.detail}`).join('; '), {
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+    data: { checks: failed },
+  });
+}

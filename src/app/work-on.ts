@@ -1,0 +1,60 @@
+import { SpinError } from '../core/errors.ts';
+import type { SpinId } from '../core/ids.ts';
+import type { Provider } from '../providers/provider.ts';
+import { spinOf, type Work } from '../lifecycle/work.ts';
+import type { SpinRecord } from '../store/record.ts';
+import { openSession, type Session } from '../store/session.ts';
+import type { App } from './context.ts';
+import { durationOf } from './durations.ts';
+import { emitterFor } from './emitter.ts';
+
+export interface TakeLease {
+  readonly id: SpinId;
+  readonly command: string;
+  /** `preempt` takes the lease from a live holder: `down` wins over `up`. */
+  readonly take: 'claim' | 'preempt';
+  readonly waitMs?: number;
+  readonly create?: () => SpinRecord;
+}
+
+/** Takes the lease on a spin; undefined where there is no record and none is to be made. @throws SpinError `lease-held` */
+export function takeLease(app: App, lease: TakeLease): Promise<Session | undefined> {
+  return openSession({
+    store: app.store,
+    id: lease.id,
+    holder: app.holder(lease.command),
+    clock: app.clock,
+    alive: app.alive,
+    take: lease.take,
+    signal: app.signal,
+    ...(lease.waitMs === undefined ? {} : { waitMs: lease.waitMs }),
+    ...(lease.create === undefined ? {} : { create: lease.create }),
+  });
+}
+
+/** The work of one command under its lease; it stops when the user interrupts, the lease is lost, or `deadline` aborts. */
+export function workOn(app: App, session: Session, provider: Provider, deadline?: AbortSignal): Work {
+  const signals = [app.signal, session.lost, ...(deadline === undefined ? [] : [deadline])];
+  return {
+    session,
+    provider,
+    stateTag: app.stateTag,
+    call: { clock: app.clock, signal: AbortSignal.any(signals), emit: emitterFor(app, spinOf(session.record)) },
+  };
+}
+
+/** What `--wait` asks of a lease. @throws SpinError `usage` */
+export function waiting(wait: string | true | undefined): { readonly waitMs?: number } {
+  if (wait === undefined) return {};
+  return { waitMs: wait === true ? Number.MAX_SAFE_INTEGER : durationOf('--wait', wait) };
+}
+
+/** @throws SpinError `spin-not-found`, with the nearest spin IDs as a hint */
+export async function notFound(app: App, id: SpinId): Promise<never> {
+  const { records } = await app.store.list();
+  const near = records.map((stored) => stored.record.id).filter((other) => other.includes(id) || id.includes(other));
+  throw new SpinError('spin-not-found', `there is no spin ${id}`, {
+    data: { id },
+    ...(near.length === 0 ? {} : { hint: `did you mean ${near.slice(0, 3).join(', ')}? (spin ls)` }),
+  });
+}
