@@ -25,7 +25,7 @@ export interface App {
   /** This process as a lease holder. */
   holder(command: string): Holder;
   /** Whether the process of a holder lives: false only where that is certain. */
-  alive(holder: Holder): boolean | 'unknown';
+  readonly alive: (holder: Holder) => boolean | 'unknown';
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Folder of the starter specs; absolute. */

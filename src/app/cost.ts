@@ -23,7 +23,8 @@ export async function cost(app: App, request: CostRequest): Promise<CostOutcome>
   const start = request.from ?? request.since;
   const from = start === undefined ? undefined : momentOf(request.from === undefined ? '--since' : '--from', start, now);
   const to = request.to === undefined ? now : momentOf('--to', request.to, now);
-  if (from !== undefined && from >= to) throw new SpinError('usage', `the period ends (${isoTime(to)}) before it begins (${isoTime(from)})`);
+  if (from !== undefined && from >= to)
+    throw new SpinError('usage', `the period ends (${isoTime(to)}) before it begins (${isoTime(from)})`);
   const { records } = await app.store.list();
   const report = reportCost(
     records.map(({ record }) => record),

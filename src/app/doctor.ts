@@ -38,7 +38,12 @@ function stateChecks(app: App): readonly Check[] {
     const roomy = free >= LOW_SPACE_BYTES;
     return [
       { name: 'state', ok: true, detail: location },
-      { name: 'space', ok: roomy, detail: `${(free / 1e9).toFixed(1)} GB free`, ...(roomy ? {} : { hint: 'free some space, or move the state with --state' }) },
+      {
+        name: 'space',
+        ok: roomy,
+        detail: `${(free / 1e9).toFixed(1)} GB free`,
+        ...(roomy ? {} : { hint: 'free some space, or move the state with --state' }),
+      },
     ];
   } catch (thrown) {
     return [{ name: 'state', ok: false, detail: messageOf(thrown), hint: 'choose another folder with --state or SPIN_STATE' }];
@@ -75,9 +80,21 @@ async function providerChecks(app: App): Promise<readonly Check[]> {
   const checks: Check[] = [];
   for (const name of app.providers) {
     const provider = await app.provider(name);
-    const spec = { name: 'doctor', provider: name, ttlMs: 60_000, owner: '', tags: {}, budget: {}, secrets: {}, volumes: {}, services: {}, baseDir: app.cwd };
+    const spec = {
+      name: 'doctor',
+      provider: name,
+      ttlMs: 60_000,
+      owner: '',
+      tags: {},
+      budget: {},
+      secrets: {},
+      volumes: {},
+      services: {},
+      baseDir: app.cwd,
+    };
     const spin = { id: parseSpinId('doctor'), incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() };
-    for (const check of await provider.preflight(spin, buildPlan(spec, provider), call)) checks.push({ ...check, name: `${name}: ${check.name}` });
+    for (const check of await provider.preflight(spin, buildPlan(spec, provider), call))
+      checks.push({ ...check, name: `${name}: ${check.name}` });
   }
   return checks;
 }

@@ -29,6 +29,13 @@ export interface DownRequest {
   readonly force?: boolean;
 }
 
+/** How a sweep takes a spin down: it does not take the lease from anybody, and looks once more under it. */
+export interface SweepRequest {
+  readonly incarnation: string;
+  /** What there is to say against it, by the record as it is under the lease. */
+  readonly objection: (record: SpinRecord) => string | undefined;
+}
+
 /**
  * Takes spins down and proves that nothing is left. Idempotent; works on half-made spins and without a spec or a record.
  * One spin that fails does not stop the others.
@@ -62,6 +69,26 @@ export async function downOne(app: App, id: SpinId, request: Omit<DownRequest, '
   }
 }
 
+/**
+ * Takes one spin down for a sweep.
+ * @returns false where it is gone, lives again, or there is an objection
+ * @throws SpinError `lease-held`, `release-failed`
+ */
+export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Promise<boolean> {
+  const session = await takeLease(app, { id, command: 'gc', take: 'claim' });
+  if (session === undefined) return false;
+  try {
+    const { record } = session;
+    if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation || sweep.objection(record) !== undefined) return false;
+    const work = workOn(app, session, await app.provider(record.provider));
+    work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'gc' } });
+    await takeDown(app, work, true);
+    return true;
+  } finally {
+    await session.close();
+  }
+}
+
 async function chosen(app: App, request: DownRequest): Promise<readonly SpinId[]> {
   const { all, tags } = request;
   if (all !== true && tags === undefined) {
@@ -91,7 +118,6 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
     }
     const work = workOn(app, session, await app.provider(record.provider));
     work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down' } });
-    if (request.expired === true) work.call.emit({ type: 'spin.expired', data: { enforcer: 'keeper' } });
     return await takeDown(app, work, request.force === true || request.expired === true);
   } finally {
     await session.close();
@@ -156,7 +182,9 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
   for (const name of app.providers) {
     const provider = await app.provider(name);
     for (;;) {
-      const found = (await provider.inventory({ id }, call)).filter((thing) => incarnation === undefined || thing.incarnation === incarnation);
+      const found = (await provider.inventory({ id }, call)).filter(
+        (thing) => incarnation === undefined || thing.incarnation === incarnation,
+      );
       if (found.length === 0) break;
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));

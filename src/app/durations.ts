@@ -4,7 +4,8 @@ import { SpinError } from '../core/errors.ts';
 /** A duration that a flag gives, in milliseconds. @throws SpinError `usage` */
 export function durationOf(flag: string, text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms === 0) throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is not a duration`, { hint: 'write it like 90s, 5m or 1h30m' });
+  if (ms === undefined || ms === 0)
+    throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is not a duration`, { hint: 'write it like 90s, 5m or 1h30m' });
   return ms;
 }
 
@@ -13,6 +14,9 @@ export function momentOf(flag: string, text: string, now: number): number {
   const back = parseDuration(text);
   if (back !== undefined) return now - back;
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is neither a duration nor a date`, { hint: 'write it like 2h, 2026-03-01 or 2026-03-01T08:00Z' });
+  if (Number.isNaN(time))
+    throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is neither a duration nor a date`, {
+      hint: 'write it like 2h, 2026-03-01 or 2026-03-01T08:00Z',
+    });
   return time;
 }

@@ -6,6 +6,7 @@ import { hourlyOf } from '../cost/intervals.ts';
 import { spinOf } from '../lifecycle/work.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
+import { deadlineOf } from './deadline.ts';
 import { durationOf } from './durations.ts';
 import type { ExtendOutcome } from './outcomes.ts';
 import { requestedId } from './spec-request.ts';
@@ -34,7 +35,7 @@ export async function extend(app: App, request: ExtendRequest): Promise<ExtendOu
   try {
     const { record } = session;
     const now = app.clock.now();
-    const deadline = newDeadline(app, request, record, now);
+    const deadline = deadlineOf(app, newDeadline(app, request, record, now), record.tags);
     const provider = await app.provider(record.provider);
     const work = workOn(app, session, provider);
     // The record first: an enforcer that fires early is worse than one that fires late, and gc goes by the record.
@@ -58,15 +59,21 @@ export async function extend(app: App, request: ExtendRequest): Promise<ExtendOu
 function newDeadline(app: App, request: ExtendRequest, record: SpinRecord, now: number): number {
   const { by, ttl } = request;
   if ((by === undefined) === (ttl === undefined)) {
-    throw new SpinError('usage', 'say how long: --by moves the deadline, --ttl counts from now', { hint: `spin extend ${record.id} --by 2h` });
+    throw new SpinError('usage', 'say how long: --by moves the deadline, --ttl counts from now', {
+      hint: `spin extend ${record.id} --by 2h`,
+    });
   }
   if (record.desired === 'down') throw new SpinError('change-refused', `${record.id} is being taken down`, { hint: 'spin status' });
   const deadline = by !== undefined ? Math.max(record.deadline, now) + durationOf('--by', by) : now + durationOf('--ttl', ttl ?? '');
   const { maxTtlMs } = app.config.settings.limits;
   if (maxTtlMs !== undefined && deadline - now > maxTtlMs) {
-    throw new SpinError('limit-exceeded', `${formatDuration(deadline - now)} from now is more than the limit of ${formatDuration(maxTtlMs)} (limits.maxTtl)`, {
-      hint: 'spin config',
-    });
+    throw new SpinError(
+      'limit-exceeded',
+      `${formatDuration(deadline - now)} from now is more than the limit of ${formatDuration(maxTtlMs)} (limits.maxTtl)`,
+      {
+        hint: 'spin config',
+      },
+    );
   }
   return deadline;
 }

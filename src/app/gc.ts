@@ -1,10 +1,13 @@
-import { SpinError } from '../core/errors.ts';
-import { parseSpinId } from '../core/ids.ts';
+import { isSpinError, SpinError } from '../core/errors.ts';
+import { parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
 import { blastRadius, type GcPolicy, judge, type Survey, type Verdict } from '../gc/verdict.ts';
+import { Fault } from '../providers/fault.ts';
 import type { Found } from '../providers/provider.ts';
+import type { SpinRecord } from '../store/record.ts';
+import type { StoredRecord } from '../store/store.ts';
 import type { App } from './context.ts';
-import { downOne } from './down.ts';
+import { sweepDown } from './down.ts';
 import { durationOf } from './durations.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
@@ -30,19 +33,21 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const surveyed = await surveyAll(app);
   const verdicts = judge(surveyed, policy);
   const examined = { records: surveyed.records.length, found: surveyed.found.length };
+  const unlisted = surveyed.unlisted ?? [];
   const tooMuch = blastRadius(verdicts, policy);
   if (tooMuch !== undefined && !request.dryRun && request.force !== true) {
     throw new SpinError('blast-radius', tooMuch, { data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep') } });
   }
-  if (request.dryRun) return { dryRun: true, examined, verdicts, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
+  if (request.dryRun)
+    return { dryRun: true, examined, unlisted, verdicts, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
   const swept = await sweep(
     verdicts,
     {
-      release: async (id, incarnation) => {
-        const result = await downOne(app, id, { incarnation, expired: true });
-        if (result.error !== undefined) throw new SpinError('release-failed', result.error.message);
-        return result.result === 'released';
-      },
+      release: (id, incarnation) =>
+        sweepDown(app, id, {
+          incarnation,
+          objection: (record) => objection(record, verdicts, app.clock.now(), policy),
+        }),
       reclaim: (found) => reclaim(app, found),
       recheck: (verdict) => recheck(app, verdict, policy),
     },
@@ -50,7 +55,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   );
   app.signal.throwIfAborted();
   const pruned = await app.store.prune(app.clock.now() - app.config.settings.history.retainMs);
-  return { dryRun: false, examined, verdicts, swept, pruned };
+  return { dryRun: false, examined, unlisted, verdicts, swept, pruned };
 }
 
 function policyOf(app: App, request: GcRequest): GcPolicy {
@@ -63,18 +68,56 @@ function policyOf(app: App, request: GcRequest): GcPolicy {
 }
 
 /** Lists what the providers have before the records, so that a spin made meanwhile is not taken for an orphan. */
-async function surveyAll(app: App, id?: string): Promise<Survey> {
+async function surveyAll(app: App): Promise<Survey> {
+  const listed = await inventories(app);
+  const { records, unreadable } = await app.store.list();
+  return surveyOf(
+    app,
+    listed,
+    records,
+    unreadable.map(({ id }) => id),
+  );
+}
+
+/** The same for one spin. */
+async function surveyOne(app: App, id: SpinId): Promise<Survey> {
+  const listed = await inventories(app, id);
+  try {
+    const stored = await app.store.read(id);
+    return surveyOf(app, listed, stored === undefined ? [] : [stored], []);
+  } catch (thrown) {
+    if (!isSpinError(thrown)) throw thrown;
+    return surveyOf(app, listed, [], [id]);
+  }
+}
+
+interface Listed {
+  readonly found: readonly Found[];
+  readonly unlisted: readonly string[];
+}
+
+/** One provider that cannot be asked does not keep the others from being swept. */
+async function inventories(app: App, id?: SpinId): Promise<Listed> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const found: Found[] = [];
+  const unlisted: string[] = [];
   for (const name of app.providers) {
-    const provider = await app.provider(name);
-    found.push(...(await provider.inventory(id === undefined ? {} : { id: parseSpinId(id) }, call)));
+    try {
+      const provider = await app.provider(name);
+      found.push(...(await provider.inventory(id === undefined ? {} : { id }, call)));
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      unlisted.push(name);
+    }
   }
-  const { records, unreadable } = await app.store.list();
+  return { found, unlisted };
+}
+
+function surveyOf(app: App, listed: Listed, records: readonly StoredRecord[], unreadable: readonly string[]): Survey {
   return {
-    found,
-    records: id === undefined ? records : records.filter(({ record }) => record.id === id),
-    unreadable: unreadable.map((entry) => entry.id),
+    ...listed,
+    records,
+    unreadable,
     holderAlive: ({ lease }) => (lease === undefined ? false : app.alive(lease.holder)),
     now: app.clock.now(),
   };
@@ -82,10 +125,18 @@ async function surveyAll(app: App, id?: string): Promise<Survey> {
 
 /** The authority right before a deletion: what is true of this subject now. */
 async function recheck(app: App, verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
-  const again = judge(await surveyAll(app, verdict.id), policy).find(
+  const again = judge(await surveyOne(app, parseSpinId(verdict.id)), policy).find(
     (other) => other.subject === verdict.subject && other.incarnation === verdict.incarnation,
   );
   return again ?? { ...verdict, verdict: 'keep', reason: 'it is gone', found: [] };
+}
+
+/** What was rechecked a moment ago may have changed until the lease was had: an `extend`, or an `up` that mended it. */
+function objection(record: SpinRecord, verdicts: readonly Verdict[], now: number, policy: GcPolicy): string | undefined {
+  const found = verdicts.find((verdict) => verdict.id === record.id && verdict.incarnation === record.incarnation)?.found ?? [];
+  const stored = { version: '', record, lease: undefined, fence: 0 };
+  const [again] = judge({ found, records: [stored], unreadable: [], holderAlive: () => false, now }, policy);
+  return again?.verdict === 'release' ? undefined : (again?.reason ?? 'it is gone');
 }
 
 async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
@@ -95,7 +146,8 @@ async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
     const provider = await app.provider(name);
     const ours = found.filter((thing) => thing.provider === name);
     while (ours.length > 0 && (await provider.reclaim(ours, call)) !== 'absent') {
-      if (app.clock.now() >= deadline) throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
+      if (app.clock.now() >= deadline)
+        throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
       await app.clock.sleep(100, app.signal);
     }
   }

@@ -23,7 +23,9 @@ export interface Template {
 export async function templates(app: App): Promise<readonly Template[]> {
   const entries = await readdir(app.templatesDir, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  return Promise.all(names.toSorted().map(async (name) => ({ name, summary: summaryOf(await readFile(join(app.templatesDir, name, 'spin.yaml'), 'utf8')) })));
+  return Promise.all(
+    names.toSorted().map(async (name) => ({ name, summary: summaryOf(await readFile(join(app.templatesDir, name, 'spin.yaml'), 'utf8')) })),
+  );
 }
 
 /** Copies a starter spec. @throws SpinError `usage` for an unknown template; `file-exists`, before anything is written */

@@ -132,9 +132,15 @@ export interface ExtendOutcome {
 export interface GcOutcome {
   readonly dryRun: boolean;
   readonly examined: { readonly records: number; readonly found: number };
+  /** Providers that could not be asked what they have. */
+  readonly unlisted: readonly string[];
   readonly verdicts: readonly Verdict[];
   /** What was done about each verdict that asks for something; empty on a dry run. */
-  readonly swept: readonly { readonly subject: string; readonly result: 'released' | 'reclaimed' | 'skipped' | 'failed'; readonly detail: string }[];
+  readonly swept: readonly {
+    readonly subject: string;
+    readonly result: 'released' | 'reclaimed' | 'skipped' | 'failed';
+    readonly detail: string;
+  }[];
   /** Released spins whose journal was older than `history.retain`. */
   readonly pruned: number;
   /** Why a real sweep would be stopped by the blast-radius limit; only on a dry run. */

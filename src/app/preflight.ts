@@ -1,13 +1,22 @@
 import { SpinError } from '../core/errors.ts';
+import type { Known, NanoUsd } from '../core/money.ts';
+import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
 import { spinOf, type Work } from '../lifecycle/work.ts';
 import type { Plan } from '../plan/plan.ts';
 import { guardrails } from '../policy/guardrails.ts';
 import type { Spec } from '../spec/spec.ts';
+import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
 
-/** Holds a plan against budget and limits. @returns warnings @throws SpinError `budget-exceeded`, `limit-exceeded` */
-export function checkGuardrails(app: App, plan: Plan, spec: Spec): readonly string[] {
-  const result = guardrails(plan, spec, app.config.settings.limits);
+/** What the present life of a spin has cost; nothing where it has none. */
+export function spentOn(app: App, record: SpinRecord | undefined): Known<NanoUsd> {
+  if (record === undefined || record.releasedAt !== undefined) return 0;
+  return costOfIntervals(intervalsOf(record, app.clock.now()));
+}
+
+/** Holds a plan against budget and limits, with what the spin has cost already. @returns warnings @throws SpinError `budget-exceeded`, `limit-exceeded` */
+export function checkGuardrails(app: App, plan: Plan, spec: Spec, record: SpinRecord | undefined): readonly string[] {
+  const result = guardrails(plan, spec, app.config.settings.limits, spentOn(app, record));
   const [first] = result.refusals;
   if (first !== undefined) throw new SpinError(first.code, result.refusals.map((refusal) => refusal.message).join('; '));
   return result.warnings;

@@ -18,6 +18,7 @@ import type { SpinRecord } from '../store/record.ts';
 import { RECORD_SCHEMA } from '../store/record.ts';
 import type { Session } from '../store/session.ts';
 import type { App } from './context.ts';
+import { deadlineOf } from './deadline.ts';
 import { takeDown } from './down.ts';
 import type { UpOutcome } from './outcomes.ts';
 import { checkGuardrails, preflight } from './preflight.ts';
@@ -53,17 +54,18 @@ interface Wanted {
  */
 export async function up(app: App, request: UpRequest): Promise<UpOutcome> {
   const began = app.clock.now();
-  const deadline = deadlineOf(app, request.timeout);
+  const timeout = timeoutOf(app, request.timeout);
   const wanted = await wantedBy(app, request);
   const provider = await app.provider(wanted.spec.provider);
   const plan = buildPlan(wanted.spec, provider);
-  const warnings = [...wanted.warnings, ...checkGuardrails(app, plan, wanted.spec)];
+  const known = await app.store.read(wanted.id);
+  const warnings = [...wanted.warnings, ...checkGuardrails(app, plan, wanted.spec, known?.record)];
   const session = await claim(app, wanted, provider, request, began);
   try {
-    const work = workOn(app, session, provider, deadline.signal);
+    const work = workOn(app, session, provider, timeout.signal);
     return await bring(app, work, { wanted: { ...wanted, warnings }, plan, request, began });
   } finally {
-    deadline.cancel();
+    timeout.cancel();
     await session.close();
   }
 }
@@ -85,7 +87,7 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   call.emit({ type: 'plan.made', data: { resources: plan.resources.length, hourly: plan.hourly } });
   const changes = describeChanges(decisions);
   if (fresh) await preflightOrForget(work, plan);
-  await session.update((record) => adopt(record, errand, call.clock.now()));
+  await session.update((record) => adopt(app, record, errand, call.clock.now()));
 
   if (decisions.every((decision) => decision.action === 'keep' && decision.stale.length === 0)) {
     await markReady(work);
@@ -93,7 +95,14 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
     return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: 'unchanged' });
   }
   if (request.detach === true) {
-    app.spawnSelf(['up', '--resume', session.record.id, '--on-failure', request.onFailure, ...(request.timeout === undefined ? [] : ['--timeout', request.timeout])]);
+    app.spawnSelf([
+      'up',
+      '--resume',
+      session.record.id,
+      '--on-failure',
+      request.onFailure,
+      ...(request.timeout === undefined ? [] : ['--timeout', request.timeout]),
+    ]);
     return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: 'detached' });
   }
   const before = new Set(Object.keys(session.record.resources));
@@ -186,7 +195,7 @@ function newRecord(app: App, wanted: Wanted, began: number): SpinRecord {
     desired: 'up',
     createdAt: began,
     updatedAt: now,
-    deadline: began + spec.ttlMs,
+    deadline: deadlineOf(app, began + spec.ttlMs, spec.tags),
     enforcers: [],
     resources: {},
     generations: {},
@@ -195,13 +204,18 @@ function newRecord(app: App, wanted: Wanted, began: number): SpinRecord {
 }
 
 /** The record takes the wanted spec on. A deadline moves only when the TTL itself was changed. */
-function adopt(record: SpinRecord, errand: Errand, now: number): SpinRecord {
+function adopt(app: App, record: SpinRecord, errand: Errand, now: number): SpinRecord {
   const { spec, specFile } = errand.wanted;
-  const deadline = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
+  const wished = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
+  const deadline = deadlineOf(app, wished, spec.tags);
   if (deadline <= now) {
-    throw new SpinError('change-refused', `the TTL of ${formatDuration(spec.ttlMs)} is over for ${record.id}, which is ${formatDuration(now - record.createdAt)} old`, {
-      hint: `give a longer ttl, or: spin down ${record.id}`,
-    });
+    throw new SpinError(
+      'change-refused',
+      `the TTL of ${formatDuration(spec.ttlMs)} is over for ${record.id}, which is ${formatDuration(now - record.createdAt)} old`,
+      {
+        hint: `give a longer ttl, or: spin down ${record.id}`,
+      },
+    );
   }
   const { failure: _mended, ...rest } = record;
   return { ...rest, spec, specFile, owner: spec.owner, tags: spec.tags, desired: 'up', deadline, updatedAt: now };
@@ -216,11 +230,18 @@ async function markReady(work: Work): Promise<void> {
 }
 
 /** Notes a failure, rolls back where asked, and makes the error that the command ends with. */
-async function failed(app: App, work: Work, thrown: unknown, onFailure: UpRequest['onFailure'], before: ReadonlySet<string>): Promise<unknown> {
+async function failed(
+  app: App,
+  work: Work,
+  thrown: unknown,
+  onFailure: UpRequest['onFailure'],
+  before: ReadonlySet<string>,
+): Promise<unknown> {
   const { session, call } = work;
   const stopped = call.signal.aborted && !(isSpinError(call.signal.reason) && call.signal.reason.code === 'timeout');
   if (stopped || thrown instanceof InternalError) return thrown;
-  const fault: FaultNote = thrown instanceof ResourceFailure ? thrown.fault : { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
+  const fault: FaultNote =
+    thrown instanceof ResourceFailure ? thrown.fault : { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
   call.emit({ type: 'spin.failed', fault });
   await session.update((record) => ({ ...record, failure: fault, updatedAt: call.clock.now() }));
   if (onFailure === 'rollback') await rollBack(app, workOn(app, session, work.provider), before);
@@ -242,14 +263,15 @@ function failure(id: SpinId, thrown: unknown, fault: FaultNote, rolledBack: bool
   const code = isSpinError(thrown) ? thrown.code : 'resource-failed';
   const key = thrown instanceof ResourceFailure ? thrown.key : undefined;
   return new SpinError(code, key === undefined ? fault.message : `${key} failed (${fault.class}): ${fault.message}`, {
-    hint: rolledBack ? 'it was rolled back; add --on-failure keep to look at it' : `spin logs ${id}; then spin up goes on, or spin down ${id}`,
+    hint: rolledBack
+      ? 'it was rolled back; add --on-failure keep to look at it'
+      : `spin logs ${id}; then spin up goes on, or spin down ${id}`,
     data: { id, ...(key === undefined ? {} : { resource: key }), fault, rolledBack },
     cause: thrown,
   });
 }
 
-
-function deadlineOf(app: App, timeout: string | undefined): { readonly signal: AbortSignal | undefined; cancel(): void } {
+function timeoutOf(app: App, timeout: string | undefined): { readonly signal: AbortSignal | undefined; cancel(): void } {
   if (timeout === undefined) return { signal: undefined, cancel: () => undefined };
   const ms = durationOf('--timeout', timeout);
   const over = new AbortController();
@@ -260,4 +282,3 @@ function deadlineOf(app: App, timeout: string | undefined): { readonly signal: A
   );
   return { signal: over.signal, cancel: () => done.abort() };
 }
-

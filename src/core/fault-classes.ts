@@ -33,6 +33,11 @@ export const FAULT_CLASSES = {
   },
   'crash-loop': { meaning: 'The process ended by itself more often than `restart` allows.', hint: 'Read its last lines: `spin logs ID`.' },
   killed: { meaning: 'The process was ended by a signal that spin did not send.', hint: 'Look for memory limits, or for who sent it.' },
+  exited: {
+    meaning: 'The process of a service that should go on ended with exit code 0.',
+    hint: 'Keep it in the foreground, or make it a job.',
+  },
+  'hook-failed': { meaning: 'A drain or evacuation hook failed.', hint: 'Run its command by hand: `spin exec ID INSTANCE -- COMMAND`.' },
   'missing-folder': { meaning: 'The working directory of a service does not exist.', hint: 'Correct its `dir`.' },
   'ports-exhausted': { meaning: 'No port of the range is free.', hint: 'End other spins, or widen the range.' },
   'port-denied': { meaning: 'The user may not open this port.', hint: 'Use a port from 1024 up, or `port: auto`.' },
@@ -65,6 +70,21 @@ export const FAULT_CLASSES = {
   },
   'keeper-error': { meaning: 'The keeper failed in a way that it has no class for.', hint: 'Read its log, and report it.' },
   'keeper-in-use': { meaning: 'The keeper was asked to go while it still has instances.', hint: 'Run `spin down ID`.' },
+  'keeper-stopped': { meaning: 'The keeper was told to stop while it worked on this.', hint: 'Run `spin up`: a new keeper takes over.' },
+  released: { meaning: 'The resource was released while it was coming up.', hint: 'Run `spin up` again if it should be there.' },
+  'unknown-verb': {
+    meaning: 'The keeper is of an older version and does not know what it was asked.',
+    hint: 'Run `spin down ID`, then `spin up`.',
+  },
+  'router-failed': { meaning: 'The router could not open or change a route.', hint: 'Look at the reason, then run `spin up` again.' },
+  releasing: {
+    meaning: 'The resource is being released and cannot be asked for again.',
+    hint: 'Wait until it is gone, then run `spin up`.',
+  },
+  'other-token': {
+    meaning: 'The resource was made by another request; a token is never used for two things.',
+    hint: 'Run `spin down ID`, then `spin up`.',
+  },
   'spin-gone': { meaning: 'The folder of this incarnation is not there.', hint: 'Run `spin up`.' },
   vanished: { meaning: 'A resource was made and is gone, though nobody released it.', hint: 'Run `spin up` again.' },
   fenced: {
@@ -79,5 +99,3 @@ export const FAULT_CLASSES = {
     hint: 'Run `spin down ID` again later.',
   },
 } as const satisfies Readonly<Record<string, FaultClassRow>>;
-
-export type FaultClass = keyof typeof FAULT_CLASSES;

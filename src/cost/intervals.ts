@@ -1,4 +1,5 @@
 import { type Known, type NanoUsd, addMoney, costOver } from '../core/money.ts';
+import { intervalOf } from '../store/interval.ts';
 import type { Interval, ResourceRecord, SpinRecord } from '../store/record.ts';
 
 /** A span of time, in milliseconds since the epoch; an end that is left out is open. */
@@ -15,23 +16,6 @@ export function intervalsOf(record: SpinRecord, now: number): readonly Interval[
 /** The intervals of what is not proven gone yet: also what failed or is being deleted costs until it is. They end at `until`. */
 export function runningIntervals(record: SpinRecord, until: number): readonly Interval[] {
   return running(record).map((resource) => intervalOf(resource, until));
-}
-
-/**
- * The interval that a resource was paid for, when it ends at `to`: what goes into `spent` when the resource is
- * released, and before its price or count changes.
- */
-export function intervalOf(resource: ResourceRecord, to: number): Interval {
-  const service = serviceOf(resource);
-  return {
-    resource: resource.key,
-    ...(service === undefined ? {} : { service }),
-    instances: resource.kind === 'service' ? resource.count : 0,
-    from: resource.requestedAt,
-    // A wall clock that was set back must not make an interval of negative length.
-    to: Math.max(to, resource.requestedAt),
-    hourly: resource.hourly,
-  };
 }
 
 /** Cost of intervals, cut to a window. Additive over time, never negative; one unknown price with time in the window makes it unknown. */
@@ -69,20 +53,6 @@ export function projectedCost(record: SpinRecord, now: number): Known<NanoUsd> {
 
 function running(record: SpinRecord): readonly ResourceRecord[] {
   return Object.values(record.resources).filter((resource) => resource.status !== 'released');
-}
-
-/** The service that a resource works for; a keeper, a secret and a volume work for the whole spin. */
-function serviceOf({ desire }: ResourceRecord): string | undefined {
-  switch (desire.kind) {
-    case 'service':
-      return desire.service.name;
-    case 'firewall':
-    case 'route':
-    case 'registration':
-      return desire.service;
-    default:
-      return undefined;
-  }
 }
 
 function instancesOf(interval: Interval): number {

@@ -53,12 +53,13 @@ export interface Survey {
  */
 export function judge(survey: Survey, policy: GcPolicy): readonly Verdict[] {
   const groups = Map.groupBy(survey.found, ({ id, incarnation }) => `${id}/${incarnation}`);
+  const foundById = Map.groupBy(survey.found, ({ id }) => String(id));
   const stored = new Map(survey.records.map((each) => [String(each.record.id), each]));
   const unreadable = new Set(survey.unreadable);
   const live = survey.records.filter(({ record }) => record.releasedAt === undefined && !unreadable.has(record.id));
   const owned = new Set(live.map(({ record }) => `${record.id}/${record.incarnation}`));
   const verdicts = [
-    ...survey.unreadable.map((id) => judgeUnreadable(id, survey)),
+    ...[...unreadable].map((id) => judgeUnreadable(id, foundById.get(id) ?? [])),
     ...live.map((each) => judgeRecord(each, groups.get(`${each.record.id}/${each.record.incarnation}`) ?? [], survey, policy)),
     ...[...groups].flatMap(([subject, [first, ...others]]) =>
       first === undefined || owned.has(subject) || unreadable.has(first.id)
@@ -71,9 +72,15 @@ export function judge(survey: Survey, policy: GcPolicy): readonly Verdict[] {
 
 type Ruling = Pick<Verdict, 'verdict' | 'reason'>;
 
-function judgeUnreadable(id: string, survey: Survey): Verdict {
-  const found = sorted(survey.found.filter((each) => each.id === id));
-  return { subject: id, id, incarnation: '', verdict: 'keep', reason: 'its record cannot be read: nothing of it is touched', found };
+function judgeUnreadable(id: string, found: readonly Found[]): Verdict {
+  return {
+    subject: id,
+    id,
+    incarnation: '',
+    verdict: 'keep',
+    reason: 'its record cannot be read: nothing of it is touched',
+    found: sorted(found),
+  };
 }
 
 function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Survey, { graceMs }: GcPolicy): Verdict {

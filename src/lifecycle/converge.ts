@@ -1,14 +1,15 @@
-import { clientToken, digest } from '../core/ids.ts';
+import { canonicalJson, clientToken } from '../core/ids.ts';
 import { InternalError } from '../core/errors.ts';
 import type { PlannedResource, ResourceAddress } from '../plan/plan.ts';
-import { bindAddresses } from '../spec/bindings.ts';
+import { intervalOf } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { base, bringUp } from './effects.ts';
+import { boundTo, standsOn } from './given.ts';
 import type { Decision } from './reconcile.ts';
 import { ReleaseTree } from './release.ts';
 import { transition } from './table.ts';
 import { Watch } from './watch.ts';
-import { bindingsOf, intervalOf, put, type Work } from './work.ts';
+import { bindingsOf, put, type Work } from './work.ts';
 
 /**
  * Carries decisions out: every address as soon as what it needs is ready, independent ones at the same time.
@@ -18,16 +19,18 @@ import { bindingsOf, intervalOf, put, type Work } from './work.ts';
  */
 export async function converge(work: Work, decisions: readonly Decision[]): Promise<void> {
   const failFast = new AbortController();
-  const linked: Work = { ...work, call: { ...work.call, signal: AbortSignal.any([work.call.signal, failFast.signal]) } };
+  const old = decisions.flatMap((decision) => decision.stale);
+  const leaving = new Set(old.map((resource) => resource.key));
+  const linked: Work = { ...work, leaving, call: { ...work.call, signal: AbortSignal.any([work.call.signal, failFast.signal]) } };
   const watch = new Watch(linked);
-  const stale = new ReleaseTree(linked, watch, decisions.flatMap((decision) => decision.stale));
+  const stale = new ReleaseTree(linked, watch, old);
   const keys = new Map<ResourceAddress, string>();
   const tasks = new Map<ResourceAddress, Promise<void>>();
 
   for (const decision of decisions) {
     const { planned } = decision;
     if (planned === undefined) continue;
-    const task = Promise.all(planned.needs.map((need) => tasks.get(need)))
+    const task = Promise.all(planned.needs.map((need) => tasks.get(need) ?? Promise.resolve()))
       .then(() => carryOut(linked, watch, stale, decision, planned, keys))
       .catch((thrown: unknown) => {
         failFast.abort(thrown);
@@ -52,23 +55,43 @@ async function carryOut(
 ): Promise<void> {
   work.call.signal.throwIfAborted();
   const needs = planned.needs.map((need) => keyOf(keys, need));
-  const bound = boundTo(work, planned);
+  const bound = boundTo(planned.desire, bindingsOf(work.session.record, work.leaving));
   const current = decision.current;
-  // Given other addresses than it was made with, it would be another request under the same token.
-  const goesOn = current !== undefined && current.bound === bound;
-  const ready = goesOn ? await goOn(work, decision, planned, current) : await replace(work, stale, decision, planned, needs, bound);
+  // Given other addresses, or upon other things, than it was made with, it would be another request under the same token.
+  const goesOn = current !== undefined && current.bound === bound && standsOn(current, needs);
+  const ready = goesOn ? await goOn(work, decision, planned, current, needs) : await replace(work, stale, decision, planned, needs, bound);
   keys.set(decision.address, ready.key);
   if (ready.status !== 'ready') await bringUp(work, watch, ready);
 }
 
 /** The generation that exists goes on: as it is, resumed, or with another count. */
-async function goOn(work: Work, decision: Decision, planned: PlannedResource, current: ResourceRecord): Promise<ResourceRecord> {
-  if (decision.action === 'keep') return current;
+async function goOn(
+  work: Work,
+  decision: Decision,
+  planned: PlannedResource,
+  current: ResourceRecord,
+  needs: readonly string[],
+): Promise<ResourceRecord> {
   const now = work.call.clock.now();
   // Another count is another price: what was spent at the old one is closed in the same write.
-  const repriced = planned.hourly !== current.hourly;
-  const closed = repriced ? intervalOf(current, now) : [];
-  const next = { ...base(current), count: planned.count, hourly: planned.hourly, desire: planned.desire, since: now, ...(repriced ? { requestedAt: now } : {}) };
+  const repriced = planned.hourly !== current.hourly || planned.count !== current.count;
+  const closed = repriced ? [intervalOf(current, now)] : [];
+  const next = {
+    ...base(current),
+    count: planned.count,
+    hourly: planned.hourly,
+    desire: planned.desire,
+    needs,
+    since: now,
+    ...(repriced ? { requestedAt: now } : {}),
+  };
+  if (decision.action === 'keep' && current.status === 'ready') {
+    const { handle, endpoints, readyAt, since } = current;
+    const kept = { ...next, status: 'ready' as const, handle, endpoints, readyAt, since };
+    // It runs as it is; only what is known about it, such as its price or what must outlive it, may have changed.
+    if (canonicalJson(kept) !== canonicalJson(current)) await put(work, kept, closed);
+    return kept;
+  }
   switch (current.status) {
     case 'creating':
     case 'failed': {
@@ -123,12 +146,6 @@ async function replace(
   };
   await put(work, created);
   return created;
-}
-
-/** Digest of a service with the addresses it would be given now. */
-function boundTo(work: Work, planned: PlannedResource): string {
-  if (planned.desire.kind !== 'service') return '';
-  return digest(bindAddresses(JSON.stringify(planned.desire.service), bindingsOf(work.session.record)));
 }
 
 function keyOf(keys: ReadonlyMap<ResourceAddress, string>, address: ResourceAddress): string {

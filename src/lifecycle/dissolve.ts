@@ -44,8 +44,12 @@ export async function proveEmpty(work: Work): Promise<void> {
 }
 
 export function leftBehind(id: string, found: readonly Found[]): SpinError {
-  return new SpinError('release-failed', `${found.length} thing(s) of ${id} could not be proven gone: ${found.map((thing) => thing.what).join(', ')}`, {
-    hint: `spin down ${id}`,
-    data: { left: found.map((thing) => thing.what) },
-  });
+  return new SpinError(
+    'release-failed',
+    `${found.length} thing(s) of ${id} could not be proven gone: ${found.map((thing) => thing.what).join(', ')}`,
+    {
+      hint: `spin down ${id}`,
+      data: { left: found.map((thing) => thing.what) },
+    },
+  );
 }

@@ -55,7 +55,14 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
     const readyAt = clock.now();
     await put(
       work,
-      transition(current, { ...base(resource), status: 'ready', handle: seen.handle ?? handle, endpoints: seen.endpoints, readyAt, since: readyAt }),
+      transition(current, {
+        ...base(resource),
+        status: 'ready',
+        handle: seen.handle ?? handle,
+        endpoints: seen.endpoints,
+        readyAt,
+        since: readyAt,
+      }),
     );
     emit({
       type: 'resource.ready',
@@ -77,7 +84,10 @@ export async function markFailed(work: Work, resource: ResourceRecord, fault: Fa
     throw new InternalError(`${resource.key} cannot fail from ${resource.status}`);
   }
   const handle = resource.status === 'creating' ? {} : { handle: resource.handle };
-  await put(work, transition(resource, { ...base(resource), ...handle, status: 'failed', at: resource.status, fault, since: work.call.clock.now() }));
+  await put(
+    work,
+    transition(resource, { ...base(resource), ...handle, status: 'failed', at: resource.status, fault, since: work.call.clock.now() }),
+  );
   work.call.emit({ type: 'resource.failed', resource: resource.key, fault });
 }
 
@@ -106,7 +116,10 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
     const fault = faultOf(thrown, work.call.signal);
     if (fault === undefined) throw thrown;
     await put(work, transition(releasing, { ...releasing, fault }));
-    throw new SpinError('release-failed', `${resource.key} could not be proven gone: ${fault.message}`, { cause: thrown, data: { resource: resource.key, fault } });
+    throw new SpinError('release-failed', `${resource.key} could not be proven gone: ${fault.message}`, {
+      cause: thrown,
+      data: { resource: resource.key, fault },
+    });
   }
   transition(releasing, { ...base(resource), status: 'released', since: clock.now() });
   await settle(work, [resource.key]);
@@ -120,7 +133,7 @@ export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { s
 }
 
 async function createWithRetries(work: Work, resource: ResourceRecord): Promise<Handle> {
-  const request = createRequestOf(work, resource, bindingsOf(work.session.record));
+  const request = createRequestOf(work, resource, bindingsOf(work.session.record, work.leaving));
   const deadline = work.call.clock.now() + TABLE.creating.timeoutMs;
   return withRetries(work, deadline, () => work.provider.create(request, work.call));
 }
@@ -147,7 +160,8 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord):
   let last: Observation | undefined;
   await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
     last = seen;
-    if (seen.failure !== undefined) throw new Fault('invalid', seen.failure.class, seen.failure.message, { lastLines: seen.failure.lastLines ?? [] });
+    if (seen.failure !== undefined)
+      throw new Fault('invalid', seen.failure.class, seen.failure.message, { lastLines: seen.failure.lastLines ?? [] });
     if (seen.state === 'absent' && work.call.clock.now() - since > CONSISTENCY_WINDOW_MS) {
       throw new Fault('not-found', 'vanished', `${resource.key} was made and is gone: ${seen.reason}`);
     }

@@ -1,7 +1,10 @@
 import { SpinError } from '../core/errors.ts';
 import type { Plan, PlannedResource, ResourceAddress } from '../plan/plan.ts';
+import type { Bindings } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import type { Assessment } from './assess.ts';
+import { isBound, standsOn } from './given.ts';
+import { bindingsOf } from './work.ts';
 
 export type Action = 'create' | 'keep' | 'resume' | 'replace' | 'scale-up' | 'scale-down' | 'delete' | 'refuse';
 
@@ -29,14 +32,22 @@ export function reconcile(
 ): readonly Decision[] {
   const planned = new Set(plan.resources.map((resource) => resource.address));
   const gone = [...new Set(resources.map((resource) => resource.address))].filter((address) => !planned.has(address));
-  return [
-    ...plan.resources.map((resource) =>
-      decide(
-        resource,
-        resources.filter((existing) => existing.address === resource.address),
-        assessments,
-      ),
+  const decided = plan.resources.map((resource) =>
+    decide(
+      resource,
+      resources.filter((existing) => existing.address === resource.address),
+      assessments,
     ),
+  );
+  const leaving = new Set(decided.flatMap(({ stale }) => stale.map(({ key }) => key)));
+  const bindings = bindingsOf({ resources: Object.fromEntries(resources.map((resource) => [resource.key, resource])) }, leaving);
+  const going = new Map<ResourceAddress, string>();
+  return [
+    ...decided.map((decision) => {
+      const final = withWhatItStandsOn(decision, going, bindings);
+      going.set(final.address, final.current?.key ?? '');
+      return final;
+    }),
     ...gone.map((address): Decision => ({
       address,
       action: 'delete',
@@ -63,7 +74,24 @@ function decide(planned: PlannedResource, existing: readonly ResourceRecord[], a
   return is === 'sound' ? { ...decision, action: 'keep', reason } : { ...decision, action: 'resume', reason };
 }
 
-function replacement(planned: PlannedResource, newestFirst: readonly ResourceRecord[], assessments: ReadonlyMap<string, Assessment>): Decision {
+/**
+ * A generation cannot go on where what it was given is replaced, or was while nobody finished the work.
+ * @param going keys of the generations that go on, '' for what is made anew, of everything earlier in graph order
+ */
+function withWhatItStandsOn(decision: Decision, going: ReadonlyMap<ResourceAddress, string>, bindings: Bindings): Decision {
+  const { address, planned, current, stale } = decision;
+  if (planned === undefined || current === undefined) return decision;
+  const replaced = (reason: string): Decision => ({ address, planned, action: 'replace', reason, stale: [current, ...stale] });
+  const other = planned.needs.find((need) => !standsOn(current, [going.get(need) || `${need}@new`]));
+  if (other !== undefined) return replaced(`${other} is replaced`);
+  return isBound(current, planned.desire, bindings) ? decision : replaced('an address that it was given changed');
+}
+
+function replacement(
+  planned: PlannedResource,
+  newestFirst: readonly ResourceRecord[],
+  assessments: ReadonlyMap<string, Assessment>,
+): Decision {
   const [newest] = newestFirst;
   const decision = { address: planned.address, planned, stale: newestFirst };
   if (newest === undefined || newestFirst.every((resource) => resource.status === 'releasing')) {

@@ -20,7 +20,14 @@ export interface Row {
 /** THE state machine of a resource. Every other set of statuses is computed from its columns. */
 export const TABLE = {
   creating: { effect: 'create', next: ['booting', 'failed', 'releasing'], timeoutMs: 120_000, billable: true, terminal: false, held: true },
-  booting: { effect: 'observe', next: ['booting', 'ready', 'failed', 'releasing'], timeoutMs: 60_000, billable: true, terminal: false, held: true },
+  booting: {
+    effect: 'observe',
+    next: ['booting', 'ready', 'failed', 'releasing'],
+    timeoutMs: 60_000,
+    billable: true,
+    terminal: false,
+    held: true,
+  },
   ready: { effect: 'none', next: ['booting', 'failed', 'releasing'], timeoutMs: 0, billable: true, terminal: false, held: true },
   failed: { effect: 'none', next: ['creating', 'releasing'], timeoutMs: 0, billable: true, terminal: false, held: true },
   releasing: { effect: 'release', next: ['releasing', 'released'], timeoutMs: 120_000, billable: true, terminal: false, held: true },

@@ -69,7 +69,12 @@ export class Watch {
     try {
       if (seen !== undefined && waiter.look(seen)) waiter.resolve();
       else if (this.#work.call.clock.now() < waiter.deadline) return false;
-      else waiter.reject(new SpinError('timeout', `${waiter.target.key} was given up: ${seen?.reason ?? 'no answer'}`, { data: { resource: waiter.target.key } }));
+      else
+        waiter.reject(
+          new SpinError('timeout', `${waiter.target.key} was given up: ${seen?.reason ?? 'no answer'}`, {
+            data: { resource: waiter.target.key },
+          }),
+        );
     } catch (thrown) {
       waiter.reject(thrown);
     }

@@ -1,4 +1,5 @@
 import type { Bindings, Call, CreateRequest, Endpoint, Provider, SpinRef, Target } from '../providers/provider.ts';
+import { intervalOf } from '../store/interval.ts';
 import type { Interval, ResourceRecord, SpinRecord } from '../store/record.ts';
 import type { Session } from '../store/session.ts';
 import { ownershipTags } from '../core/tags.ts';
@@ -9,6 +10,8 @@ export interface Work {
   readonly provider: Provider;
   readonly call: Call;
   readonly stateTag: string;
+  /** Keys of generations that are on their way out: nobody is given their addresses any more. */
+  readonly leaving?: ReadonlySet<string>;
 }
 
 export function spinOf(record: SpinRecord): SpinRef {
@@ -45,13 +48,13 @@ export function createRequestOf(work: Work, resource: ResourceRecord, bindings: 
 }
 
 /** The addresses of every service that is ready, routes included: what `${services.*}` can stand for. */
-export function bindingsOf(record: SpinRecord): Bindings {
+export function bindingsOf(record: Pick<SpinRecord, 'resources'>, leaving: ReadonlySet<string> = new Set()): Bindings {
   const bindings: Record<string, Endpoint[]> = {};
   const newest = Object.values(record.resources).toSorted((a, b) => b.generation - a.generation);
   const taken = new Set<string>();
   for (const resource of newest) {
     // The newest ready generation speaks for its address; an older one is on its way out.
-    if (resource.status !== 'ready' || taken.has(resource.address)) continue;
+    if (resource.status !== 'ready' || taken.has(resource.address) || leaving.has(resource.key)) continue;
     taken.add(resource.address);
     for (const endpoint of resource.endpoints) (bindings[endpoint.service] ??= []).push(endpoint);
   }
@@ -82,14 +85,7 @@ export async function settle(work: Work, keys: readonly string[]): Promise<void>
       ...record,
       updatedAt: now,
       resources: Object.fromEntries(staying),
-      spent: [...record.spent, ...leaving.flatMap((resource) => intervalOf(resource, now))],
+      spent: [...record.spent, ...leaving.map((resource) => intervalOf(resource, now))],
     };
   });
-}
-
-/** What a resource cost until `to`; nothing where it is known to be free. */
-export function intervalOf(resource: ResourceRecord, to: number): Interval[] {
-  if (resource.hourly === 0) return [];
-  const service = resource.desire.kind === 'service' ? { service: resource.desire.service.name } : {};
-  return [{ resource: resource.key, ...service, from: resource.requestedAt, to, hourly: resource.hourly }];
 }

@@ -19,7 +19,8 @@ export function buildPlan(spec: Spec, world: PlanWorld): Plan {
     { address: KEEPER, desire: { kind: 'keeper' as const }, needs: [] },
     ...Object.entries(spec.secrets).map(([name, source]) => ({
       address: `secret.${name}`,
-      desire: { kind: 'secret' as const, name, source },
+      // A file's path is absolute; only a command has a folder to run in.
+      desire: { kind: 'secret' as const, name, source, ...(source.from === 'command' ? { baseDir: spec.baseDir } : {}) },
       needs: [KEEPER],
     })),
     ...Object.entries(spec.volumes).map(([name, source]) => ({
@@ -54,7 +55,11 @@ interface Draft {
 function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
   const address = `service.${service.name}`;
   const drafts: Draft[] = [
-    { address: `firewall.${service.name}`, desire: { kind: 'firewall', service: service.name, open: service.expose !== undefined }, needs: [] },
+    {
+      address: `firewall.${service.name}`,
+      desire: { kind: 'firewall', service: service.name, open: service.expose !== undefined },
+      needs: [],
+    },
     {
       address,
       desire: { kind: 'service', service, baseDir: spec.baseDir },
@@ -94,11 +99,16 @@ function planned(spec: Spec, world: PlanWorld, draft: Draft): PlannedResource {
   };
 }
 
-/** A service's digest leaves out what can change without touching a running instance: how many, and who is needed first. */
+/** What a running instance is made of: not what can change without touching it, such as how many there are and who is needed first. */
+export function instanceOf(service: ServiceSpec): Omit<ServiceSpec, 'replicas' | 'needs' | 'expose' | 'cpu' | 'memory'> {
+  const { replicas: _count, needs: _order, expose: _route, cpu: _cpu, memory: _memory, ...instance } = service;
+  return instance;
+}
+
 function digestOf(spec: Spec, desire: Desire): string {
   switch (desire.kind) {
     case 'service': {
-      const { replicas: _count, needs: _order, expose: _route, cpu: _cpu, memory: _memory, ...instance } = desire.service;
+      const instance = instanceOf(desire.service);
       const secrets = desire.service.secrets.map((use) => spec.secrets[use.secret]);
       const volumes = desire.service.volumes.map((use) => spec.volumes[use.volume]);
       return digest({ instance, baseDir: desire.baseDir, secrets, volumes });
@@ -124,7 +134,9 @@ function strategyOf(desire: Desire): Strategy {
   switch (desire.kind) {
     case 'service':
       // Only behind a route can two generations stand side by side; a volume has one writer.
-      return desire.service.expose !== undefined && desire.service.volumes.length === 0 && desire.service.port === 'auto' ? 'rolling' : 'recreate';
+      return desire.service.expose !== undefined && desire.service.volumes.length === 0 && desire.service.port === 'auto'
+        ? 'rolling'
+        : 'recreate';
     case 'registration':
       return 'rolling';
     case 'volume':

@@ -14,7 +14,6 @@ export interface BoundEndpoint {
 
 /** What can be asked of a service in `${services.NAME.WORD}`. */
 export const SERVICE_WORDS = ['address', 'host', 'port', 'url', 'addresses'] as const;
-export type ServiceWord = (typeof SERVICE_WORDS)[number];
 
 // A literal `${services.` is kept as `$${services.` until addresses are bound, or it would be bound too.
 const REFERENCE = /\$\$\{services\.|\$\{services\.([^.{}]+)\.([^.{}]+)\}/g;
@@ -54,7 +53,8 @@ export function serviceRefs(text: string): string[] {
 
 /** Keeps `${services.` in a value from outside from being bound later. */
 export function escapeReferences(value: string): string {
-  return value.replaceAll('${services.', '$${services.');
+  // A function, because `$$` in a replacement text would be read as one dollar.
+  return value.replaceAll('${services.', (start) => `$${start}`);
 }
 
 function valueOf(raw: string, service: string, word: string, bindings: BoundServices): string {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cosmiconfig, type Loader } from 'cosmiconfig';
+import type { Problem } from './problems.ts';
 import { type ParsedSource, parseSource } from './source.ts';
 
 export interface ConfigFile extends ParsedSource {
@@ -38,7 +39,7 @@ export async function readConfigFile(dir: string, places: readonly string[], cwd
     },
   });
   const found: { readonly config?: unknown; readonly filepath: string } | null = await explorer.search(dir);
-  if (found === null) return undefined;
+  if (found === null) return unreadable(dir, places);
   return isConfigFile(found.config) ? found.config : { file: found.filepath, ...parseSource('', found.filepath) };
 }
 
@@ -47,7 +48,17 @@ const nothing: Loader = () => null;
 
 async function readFirst(dir: string, places: readonly string[]): Promise<ConfigFile | undefined> {
   const file = places.map((place) => join(dir, place)).find((candidate) => existsSync(candidate));
-  return file === undefined ? undefined : { file, ...parseSource(await readFile(file, 'utf8'), file) };
+  if (file === undefined) return undefined;
+  const content = await readFile(file, 'utf8').catch(() => undefined);
+  return content === undefined ? unreadable(dir, places) : { file, ...parseSource(content, file) };
+}
+
+/** A file that is there and was passed over, for want of a permission or because it is a folder. */
+function unreadable(dir: string, places: readonly string[]): ConfigFile | undefined {
+  const file = places.map((place) => join(dir, place)).find((candidate) => existsSync(candidate));
+  if (file === undefined) return undefined;
+  const problem: Problem = { file, line: 0, column: 0, path: '', message: 'cannot be read' };
+  return { file, source: parseSource('', file).source, problems: [problem] };
 }
 
 function isConfigFile(value: unknown): value is ConfigFile {

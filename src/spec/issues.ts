@@ -19,6 +19,7 @@ function findingOf(issue: Issue, base: Path, tree: unknown): Finding[] {
     case 'invalid_key':
       return [{ path, part: 'key', message: issue.issues[0]?.message ?? 'is not a name', value: path.at(-1) }];
     case 'invalid_type': {
+      if (path.length === 0 && (value === null || value === undefined)) return [{ path, message: 'the document is empty' }];
       const expected = issue.expected === 'array' ? 'a list' : 'a map';
       return [
         { path, message: value === undefined ? `is missing: must be ${expected}` : `must be ${expected}, not ${showValue(value)}`, value },

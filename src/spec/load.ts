@@ -7,9 +7,9 @@ import { addressedServices, checkTree, unusedNames } from './checks.ts';
 import type { GitFacts } from './git.ts';
 import { interpolate, type Reference, usesGit } from './interpolate.ts';
 import { findingsOf } from './issues.ts';
-import { type Problem, problemsError, type Finding } from './problems.ts';
+import { type Finding, type Problem, problemsError } from './problems.ts';
 import { type AuthoredSpec, specSchema } from './schema.ts';
-import { parseSource, type Source } from './source.ts';
+import { isTreeMap, parseSource, type Source, valueAt } from './source.ts';
 import type { Spec } from './spec.ts';
 
 /** A value with the place that it comes from, for messages: `--ttl`, `SPIN_TTL`, `spin.config.yaml:3:6`. */
@@ -79,7 +79,7 @@ export async function loadSpec(input: SpecInput): Promise<LoadedSpec> {
     ...checkTree(tree, references, overrides.id !== undefined),
   ];
   const ttl = overrides.ttlMs ?? ttlOf(parsed.data, source) ?? defaults.ttlMs;
-  if (ttl === undefined && (parsed.success || !found.some(({ path }) => path[0] === 'ttl'))) {
+  if (ttl === undefined && isTreeMap(tree) && valueAt(tree, ['ttl']) === undefined) {
     found.push({ path: ['ttl'], message: 'is missing: every spin has a deadline', suggestion: 'write ttl: 8h' });
   }
   if (found.length > 0 || !parsed.success || ttl === undefined) throw invalid(input.file, found.map(source.place));

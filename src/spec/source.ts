@@ -122,20 +122,28 @@ function createReader(document: ReturnType<typeof parseDocument>, spots: Map<str
       if (name === undefined) {
         findings.push({ path, message: 'has a key that is not plain text' });
       } else if (name === '__proto__') {
-        findings.push({ path: [...path, name], message: 'is not allowed as a key' });
+        spots.set(spotKey([...path, name]), keySpot(pair.key));
+        findings.push({ path: [...path, name], part: 'key', message: 'is not allowed as a key' });
       } else if (name === '<<') {
+        spots.set(spotKey([...path, name]), keySpot(pair.key));
         findings.push({
-          path,
-          message: 'has a merge key <<, which YAML 1.2 does not have; write the keys out, or share whole values by an alias',
+          path: [...path, name],
+          part: 'key',
+          message: 'is a merge key, which YAML 1.2 does not have; write the keys out, or share whole values by an alias',
         });
       } else {
-        map[name] = read(pair.value, [...path, name], depth + 1, isNode(pair.key) ? pair.key.range?.[0] : undefined);
+        map[name] = read(pair.value, [...path, name], depth + 1, keySpot(pair.key).key);
       }
     }
     return map;
   };
 
   return { read };
+}
+
+function keySpot(key: unknown): Spot {
+  const offset = isNode(key) ? key.range?.[0] : undefined;
+  return offset === undefined ? {} : { key: offset };
 }
 
 function keyOf(key: unknown): string | undefined {

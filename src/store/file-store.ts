@@ -17,6 +17,9 @@ export interface FileStoreOptions {
   readonly clock: Clock;
 }
 
+/** A removal takes a few milliseconds. */
+const REMOVAL_STEP_MS = 10;
+
 /** A draft this old was left by a crash. */
 const STALE_DRAFT_MS = 3_600_000;
 
@@ -46,11 +49,11 @@ export function createFileStore(options: FileStoreOptions): Store {
 
     write: (expected, next) => {
       const folder = join(spins, next.record.id);
-      const text = encodeRecord(next);
+      const compose = (stamp: string): string => encodeRecord(next, stamp);
       return writing(folder, () =>
         expected === undefined
-          ? createFirst(folder, drafts, draftName(), text)
-          : replaceNewest(folder, drafts, draftName(), expected, text),
+          ? createFirst(folder, drafts, draftName(), compose, () => clock.sleep(REMOVAL_STEP_MS))
+          : replaceNewest(folder, drafts, draftName(), expected, compose),
       );
     },
 

@@ -89,7 +89,7 @@ export class HeldSession implements Session {
   remove(): Promise<void> {
     if (this.#ended) return Promise.reject(new InternalError(`a removal of ${this.record.id} after its session ended`));
     return this.#enqueue(async () => {
-      await this.#untilDone(() => this.#options.store.remove(this.record.id, this.#held.version));
+      await this.#untilDone(() => this.#options.store.remove(this.record.id, this.#held.version), { absent: 'removed' });
       this.#ended = true;
       this.#beating.abort();
     });
@@ -133,11 +133,12 @@ export class HeldSession implements Session {
   }
 
   /** Does a compare-and-swap; a conflict means that the lease is lost, unless the store still shows it as ours. */
-  async #untilDone<T extends string>(swap: () => Promise<T | 'conflict'>): Promise<T> {
+  async #untilDone<T extends string>(swap: () => Promise<T | 'conflict'>, done?: { readonly absent: T }): Promise<T> {
     for (let tries = 0; tries < OWN_CONFLICTS; tries++) {
       const result = await swap();
       if (result !== 'conflict') return result;
       const found = await this.#options.store.read(this.record.id);
+      if (found === undefined && done !== undefined) return done.absent;
       if (found === undefined || !this.#isOurs(found)) throw this.#lose(found);
       this.#held = { ...this.#held, version: found.version };
     }

@@ -8,9 +8,19 @@ import type { StoredRecord } from './store.ts';
 /** What stands in place of a record between its removal and the deletion of its files. */
 export const REMOVED = '{"removed":true}\n';
 
-/** The text of a record and its lease: one document, so that one atomic replacement covers both. */
-export function encodeRecord(next: Omit<StoredRecord, 'version'>): string {
-  return `${JSON.stringify({ schema: next.record.schema, fence: next.fence, lease: next.lease, record: next.record })}\n`;
+const STAMP = /^\{"stamp":"([0-9a-z]+)"/;
+
+/**
+ * The text of a record and its lease: one document, so that one atomic replacement covers both.
+ * @param stamp never used before; tells this text from every other
+ */
+export function encodeRecord(next: Omit<StoredRecord, 'version'>, stamp: string): string {
+  return `${JSON.stringify({ stamp, schema: next.record.schema, fence: next.fence, lease: next.lease, record: next.record })}\n`;
+}
+
+/** The stamp of a text without reading the rest, or '' where it has none, as after an edit by hand. */
+export function stampOf(text: string): string {
+  return STAMP.exec(text)?.[1] ?? '';
 }
 
 /**

@@ -1,20 +1,24 @@
 /**
- * The folder of one spin holds its record as `record.<life>.<serial>.json`; the newest name is the record.
+ * The folder of one spin: `life.<life>`, and its record as `record.<life>.<serial>.json`, of which the highest serial counts.
  *
- * - A life is a new, time-sorted name for each folder made; it keeps a writer of a removed record from replacing its successor.
- * - Create: a folder that is complete is renamed into place. That fails where the place is taken, so one creator wins.
- * - Replace: the finished file is linked as the next serial. A link fails where the name is taken, so one writer wins.
+ * - Create: a folder that is complete, with a life never used before, is renamed into place. That fails where the place is taken.
+ * - Replace: the finished file is linked as the next serial. A link fails where the name is taken.
  * - Remove: a removal mark is linked as the next serial, so that it wins or loses like any write; then the files go.
  *
  * A reader therefore sees a whole record at every moment, and a crash at any point leaves the old or the new one.
+ *
+ * Names of deleted files are free again, so who was slow may still link one. Two rules make that harmless. Files go in the order of
+ * their serials: while a file is there, the serial after it has never been won. So a writer that finds, after its link, the very file
+ * that it replaces (by the stamp inside) has won, and any other takes its link back. And files of another life than the folder's are
+ * no records; nobody deletes them by any but their exact name.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { SpinError, systemCode } from '../core/errors.ts';
-import { flushFolder, linkUnlessTaken, makeFolder, writeDurably } from './disk.ts';
-import { REMOVED } from './record-file.ts';
+import { flushFolder, linkUnlessTaken, makeFolder, readIfThere, writeDurably } from './disk.ts';
+import { REMOVED, stampOf } from './record-file.ts';
 
-interface Version {
+interface Place {
   readonly life: string;
   readonly serial: number;
 }
@@ -26,21 +30,26 @@ export interface NewestFile {
   readonly text: string;
 }
 
-const FILE = /^record\.([0-9a-z]+)\.(\d{1,15})\.json$/;
-const VERSION = /^([0-9a-z]+)\.(\d{1,15})$/;
-/** A newest file that is gone was replaced meanwhile; this often in a row, something else is wrong. */
-const READ_TRIES = 100;
+/** Text of a new file; it must hold `stamp` where stampOf finds it. */
+export type Compose = (stamp: string) => string;
+
+const LIFE = /^life\.([0-9a-z]+)$/;
+const RECORD = /^record\.([0-9a-z]+)\.(\d{1,15})\.json$/;
+const VERSION = /^([0-9a-z]+)\.(\d{1,15})\.([0-9a-z]*)$/;
+/** What is found otherwise than it was a moment ago was changed meanwhile; this often in a row, something else is wrong. */
+const TRIES = 100;
 
 /** Reads the newest file; undefined where the folder is missing or has none. @throws system errors */
 export function readNewest(folder: string): NewestFile | undefined {
   for (let tries = 1; ; tries++) {
-    const newest = versionsIn(folder).at(-1);
+    const newest = placesIn(folder).at(-1);
     if (newest === undefined) return undefined;
     const file = fileOf(folder, newest);
     try {
-      return { version: `${newest.life}.${newest.serial}`, file, text: readFileSync(file, 'utf8') };
+      const text = readFileSync(file, 'utf8');
+      return { version: `${newest.life}.${newest.serial}.${stampOf(text)}`, file, text };
     } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT' || tries === READ_TRIES) throw thrown;
+      if (systemCode(thrown) !== 'ENOENT' || tries === TRIES) throw thrown;
     }
   }
 }
@@ -48,64 +57,72 @@ export function readNewest(folder: string): NewestFile | undefined {
 /**
  * Makes the folder with its first file.
  * @param drafts where unfinished files are made, on the same file system
- * @param name new and time-sorted: becomes the life
+ * @param name a name that was never used before
+ * @param pause waits for a removal under way, for some milliseconds
  */
-export async function createFirst(folder: string, drafts: string, name: string, text: string): Promise<string | 'conflict'> {
+export async function createFirst(
+  folder: string,
+  drafts: string,
+  name: string,
+  compose: Compose,
+  pause: () => Promise<void>,
+): Promise<string | 'conflict'> {
   const draft = join(drafts, name);
-  const first: Version = { life: name, serial: 1 };
+  const first: Place = { life: name, serial: 1 };
   makeFolder(draft);
   try {
-    await writeDurably(fileOf(draft, first), text);
+    await writeDurably(fileOf(draft, first), compose(name));
+    writeFileSync(join(draft, `life.${name}`), '', { mode: 0o600 });
     await flushFolder(draft);
     makeFolder(dirname(folder));
-    while (!renamedInto(draft, folder)) {
-      const newest = readNewest(folder);
-      if (newest !== undefined && newest.text !== REMOVED) return 'conflict';
-      if (newest !== undefined) deleteUpTo(folder, parseVersion(newest.version));
-      else refuseForeign(folder);
+    for (let tries = 1; !renamedInto(draft, folder); tries++) {
+      const room = makeRoom(folder, tries >= TRIES);
+      if (room === 'taken') return 'conflict';
+      if (room === 'being-removed') await pause();
     }
     await flushFolder(dirname(folder));
-    return `${first.life}.${first.serial}`;
+    return `${first.life}.${first.serial}.${name}`;
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
 }
 
-/** Makes `text` the newest file, if `expected` still is. */
+/** Makes a new file the newest, if `expected` still is. */
 export async function replaceNewest(
   folder: string,
   drafts: string,
   name: string,
   expected: string,
-  text: string,
+  compose: Compose,
 ): Promise<string | 'conflict'> {
-  const next = await linkNext(folder, drafts, name, parseVersion(expected), text);
-  if (next === 'conflict') return 'conflict';
+  const won = await linkNext(folder, drafts, name, expected, compose(name));
+  if (won === 'conflict') return 'conflict';
   await flushFolder(folder);
-  for (const older of versionsIn(folder)) {
-    if (compare(older, next) < 0) rmSync(fileOf(folder, older), { force: true });
-  }
-  return `${next.life}.${next.serial}`;
+  deleteBelow(folder, won);
+  return `${won.life}.${won.serial}.${name}`;
 }
 
 /** Deletes the folder, if `expected` still is the newest file. */
 export async function removeNewest(folder: string, drafts: string, name: string, expected: string): Promise<'removed' | 'conflict'> {
-  const mark = await linkNext(folder, drafts, name, parseVersion(expected), REMOVED);
+  const mark = await linkNext(folder, drafts, name, expected, REMOVED);
   if (mark === 'conflict') return 'conflict';
-  deleteUpTo(folder, mark);
+  finishRemoval(folder, mark);
   await flushFolder(dirname(folder));
   return 'removed';
 }
 
-async function linkNext(folder: string, drafts: string, name: string, expected: Version, text: string): Promise<Version | 'conflict'> {
-  const next: Version = { life: expected.life, serial: expected.serial + 1 };
+async function linkNext(folder: string, drafts: string, name: string, expected: string, text: string): Promise<Place | 'conflict'> {
+  const [, life, serial, stamp] = VERSION.exec(expected) ?? [];
+  if (life === undefined) return 'conflict';
+  const previous: Place = { life, serial: Number(serial) };
+  const next: Place = { life, serial: previous.serial + 1 };
   const draft = join(drafts, `${name}.json`);
   makeFolder(drafts);
   await writeDurably(draft, text);
   try {
     if (linkUnlessTaken(draft, fileOf(folder, next)) !== 'linked') return 'conflict';
-    // Files are deleted only by who won a later serial. So with `expected` gone, this serial was won, and its file deleted, before.
-    if (existsSync(fileOf(folder, expected))) return next;
+    const replaced = readIfThere(fileOf(folder, previous));
+    if (replaced !== undefined && stampOf(replaced) === stamp) return next;
     rmSync(fileOf(folder, next), { force: true });
     return 'conflict';
   } finally {
@@ -113,16 +130,23 @@ async function linkNext(folder: string, drafts: string, name: string, expected: 
   }
 }
 
-/** Deletes a removed life, its mark last: until then every reader sees the mark, and every writer of that life fails. */
-function deleteUpTo(folder: string, mark: Version): void {
-  for (const version of versionsIn(folder)) {
-    if (compare(version, mark) <= 0) rmSync(fileOf(folder, version), { force: true });
-  }
+/** The life goes before the mark: without it, whatever is left is no record. */
+function finishRemoval(folder: string, mark: Place): void {
+  deleteBelow(folder, mark);
+  rmSync(join(folder, `life.${mark.life}`), { force: true });
+  rmSync(fileOf(folder, mark), { force: true });
   try {
     rmdirSync(folder);
   } catch (thrown) {
-    // Somebody else finished the removal, or has begun a new life.
+    // Somebody else finished the removal, or a new life has begun.
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(thrown) ?? '')) throw thrown;
+  }
+}
+
+function deleteBelow(folder: string, place: Place): void {
+  const older = namesIn(folder).flatMap((name) => placeOf(name) ?? []);
+  for (const found of older.toSorted((a, b) => a.serial - b.serial)) {
+    if (found.life === place.life && found.serial < place.serial) rmSync(fileOf(folder, found), { force: true });
   }
 }
 
@@ -136,23 +160,49 @@ function renamedInto(draft: string, folder: string): boolean {
   }
 }
 
-function refuseForeign(folder: string): void {
-  const foreign = namesIn(folder)[0];
-  if (foreign === undefined || FILE.test(foreign)) return;
-  throw new SpinError('record-damaged', `${folder} has no record but holds ${JSON.stringify(foreign)}`, {
-    hint: `move ${join(folder, foreign)} away`,
+/**
+ * Empties a folder that has no record, or says what keeps it from that. A removal under way is left to who makes it for as long as
+ * there is patience: finishing it for a process that is alive would look to that process as if another had won.
+ */
+function makeRoom(folder: string, impatient: boolean): 'taken' | 'being-removed' | 'emptied' {
+  const newest = readNewest(folder);
+  if (newest !== undefined && newest.text !== REMOVED) return 'taken';
+  const names = namesIn(folder);
+  if (names.some((name) => LIFE.test(name))) {
+    if (!impatient) return 'being-removed';
+    const mark = placeOf(basename(newest?.file ?? ''));
+    if (mark === undefined) refuseForeign(folder, names.find((name) => LIFE.test(name)) ?? '');
+    finishRemoval(folder, mark);
+    return 'emptied';
+  }
+  for (const name of names) {
+    if (placeOf(name) === undefined) refuseForeign(folder, name);
+    rmSync(join(folder, name), { force: true });
+  }
+  return 'emptied';
+}
+
+function refuseForeign(folder: string, name: string): never {
+  throw new SpinError('record-damaged', `${folder} has no record but holds ${JSON.stringify(name)}`, {
+    hint: `move ${join(folder, name)} away`,
     data: { folder },
   });
 }
 
-/** Oldest first. */
-function versionsIn(folder: string): readonly Version[] {
-  const versions: Version[] = [];
-  for (const name of namesIn(folder)) {
-    const [, life, serial] = FILE.exec(name) ?? [];
-    if (life !== undefined) versions.push({ life, serial: Number(serial) });
-  }
-  return versions.length > 1 ? versions.toSorted(compare) : versions;
+/** The record files of the folder's life, oldest first. */
+function placesIn(folder: string): readonly Place[] {
+  const names = namesIn(folder);
+  const places = names.flatMap((name) => placeOf(name) ?? []).filter(({ life }) => names.includes(`life.${life}`));
+  return places.length > 1 ? places.toSorted((a, b) => a.serial - b.serial) : places;
+}
+
+function placeOf(name: string): Place | undefined {
+  const [, life, serial] = RECORD.exec(name) ?? [];
+  return life === undefined ? undefined : { life, serial: Number(serial) };
+}
+
+function fileOf(folder: string, place: Place): string {
+  return join(folder, `record.${place.life}.${place.serial}.json`);
 }
 
 function namesIn(folder: string): readonly string[] {
@@ -162,18 +212,4 @@ function namesIn(folder: string): readonly string[] {
     if (systemCode(thrown) === 'ENOENT') return [];
     throw thrown;
   }
-}
-
-function compare(a: Version, b: Version): number {
-  return a.life === b.life ? a.serial - b.serial : a.life < b.life ? -1 : 1;
-}
-
-function parseVersion(version: string): Version {
-  const [, life, serial] = VERSION.exec(version) ?? [];
-  // A version of no form that was ever given out matches nothing.
-  return life === undefined ? { life: 'none', serial: 0 } : { life, serial: Number(serial) };
-}
-
-function fileOf(folder: string, version: Version): string {
-  return join(folder, `record.${version.life}.${version.serial}.json`);
 }

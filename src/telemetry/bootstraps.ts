@@ -1,4 +1,4 @@
-import type { SpinEvent } from '../core/events.ts';
+import type { EventType, SpinEvent } from '../core/events.ts';
 
 /** Bootstraps that ended: instances that became healthy, those that did not, and the latter by fault class. */
 export interface BootstrapTally {
@@ -15,7 +15,7 @@ export function tallyBootstraps(events: readonly SpinEvent[]): BootstrapTally {
   const ended = new Map<string, Ending>();
   for (const event of events) {
     if (event.type === 'instance.healthy') note(ended, event, 'healthy');
-    else if (event.type === 'bootstrap.failed') note(ended, event, { failed: event.fault?.class ?? UNCLASSED });
+    else if (FAILURES.has(event.type) && event.fault !== undefined) note(ended, event, { failed: event.fault.class });
   }
   for (const event of events) {
     if (event.resource?.startsWith('service.') !== true) continue;
@@ -28,6 +28,8 @@ export function tallyBootstraps(events: readonly SpinEvent[]): BootstrapTally {
   return count([...ended.values()]);
 }
 
+/** With a fault, each says that the instance did not make it; without one, that it only faltered. */
+const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['bootstrap.failed', 'instance.unhealthy', 'instance.exited']);
 const UNCLASSED = 'unclassified';
 
 /** How one bootstrap ended; the key of the map is its instance, or its resource where no instance is named. */

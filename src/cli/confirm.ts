@@ -1,0 +1,35 @@
+import type { Question } from '../app/context.ts';
+import { SpinError } from '../core/errors.ts';
+import { clean } from './text/clean.ts';
+import type { World } from './world.ts';
+
+const SHOWN = 10;
+
+/**
+ * Asks on a terminal. Anything but y or yes is no.
+ * @throws SpinError `confirmation-needed` without a terminal
+ */
+export async function askOnTerminal(question: Question, world: World, signal: AbortSignal): Promise<boolean> {
+  if (world.stdin.isTTY !== true || world.stderr.isTTY !== true) {
+    throw new SpinError('confirmation-needed', `${clean(question.text)} There is no terminal to ask on`, {
+      hint: 'add --yes',
+      data: { items: question.items },
+    });
+  }
+  const { createInterface } = await import('node:readline/promises');
+  const more = question.items.length > SHOWN ? [`  and ${question.items.length - SHOWN} more`] : [];
+  const items = question.items.length > 1 ? [...question.items.slice(0, SHOWN).map((item) => `  ${clean(item)}`), ...more] : [];
+  world.stderr.write([...items, ''].join('\n'));
+  const lines = createInterface({ input: world.stdin, output: world.stderr });
+  try {
+    // Ctrl-C in the question reaches readline, not the process.
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      lines.once('SIGINT', () => reject(new SpinError('interrupted', 'stopped by SIGINT', { hint: 'nothing was changed' })));
+      lines.once('close', () => reject(new SpinError('declined', 'no answer')));
+    });
+    const answer = await Promise.race([lines.question(`${clean(question.text)} [y/N] `, { signal }), interrupted]);
+    return /^\s*y(es)?\s*$/i.test(answer);
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,155 @@
+import type { Question } from '../app/context.ts';
+import type { Answer, Command } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { documentOf, printDocument, printEnd, printItem } from './document.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { type Writer, asLines, writerOn } from './output.ts';
+import type { Page } from './page.ts';
+import { type Globals, type Parsed, asksForJson, commandName, parse } from './program.ts';
+import { makeReporter } from './reporters/choose.ts';
+import type { Reporter } from './reporters/reporter.ts';
+import { listenForSignals } from './signals.ts';
+import { makeStyle, takesColour } from './text/style.ts';
+import { VERSION } from './version.ts';
+import { type Outgoing, type World, processWorld } from './world.ts';
+
+/** Runs one command line in this process and ends it with the right exit code, everything printed. */
+export async function runShell(argv: readonly string[], root: string): Promise<void> {
+  const exit = await runIn(processWorld(argv, root));
+  process.exitCode = exit;
+  // Everything is flushed. A handle that a use case left behind must not keep a finished command alive.
+  process.exit();
+}
+
+interface Desk {
+  readonly world: World;
+  readonly stdout: Writer;
+  readonly stderr: Writer;
+}
+
+/** Runs one command line in a world; everything is written when it resolves. @returns the exit code */
+export async function runIn(world: World): Promise<number> {
+  const desk: Desk = { world, stdout: writerOn(() => world.stdout), stderr: writerOn(() => world.stderr) };
+  const { argv } = world;
+  let parsed: Parsed | undefined;
+  try {
+    if (argv[0] === 'completion' || argv[0] === 'complete') return await complete(desk);
+    parsed = parse(argv, COMMANDS, VERSION, () => helpWidth(world.stdout));
+    if (parsed.kind === 'print') {
+      await desk.stdout.write(asLines(parsed.text));
+      return 0;
+    }
+    return await runCommand(desk, parsed.command, parsed.input, parsed.globals);
+  } catch (thrown) {
+    const run = parsed?.kind === 'run' ? parsed : undefined;
+    const name = run?.command.name ?? commandName(argv, COMMANDS);
+    return fail(desk, failureOf(thrown), name, run?.globals ?? guessedGlobals(argv));
+  }
+}
+
+type Run = Extract<Parsed, { kind: 'run' }>;
+
+async function runCommand(desk: Desk, command: Command, input: Run['input'], globals: Globals): Promise<number> {
+  const { world } = desk;
+  const reporter = makeReporter({ stream: () => world.stderr, env: world.env, globals, live: command.mutates });
+  const interrupt = listenForSignals(
+    (line) => (globals.quiet || globals.output === 'json' ? undefined : reporter.note(line)),
+    () => reporter.abandon(),
+  );
+  try {
+    const { compose } = await import('./compose.ts');
+    const app = await compose(world, globals, {
+      signal: interrupt.signal,
+      report: (event) => reporter.event(event),
+      ask: (question) => ask(question, world, reporter, interrupt.signal),
+    });
+    for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
+    const answer = await command.run(app, { ...input, interactive: () => world.stdin.isTTY === true && world.stderr.isTTY === true });
+    reporter.done();
+    return answer.kind === 'result' ? await printResult(desk, answer, command, globals) : await printStream(desk, answer, command, globals);
+  } finally {
+    reporter.done();
+    interrupt.dispose();
+  }
+}
+
+async function ask(question: Question, world: World, reporter: Reporter, signal: AbortSignal): Promise<boolean> {
+  reporter.pause();
+  const { askOnTerminal } = await import('./confirm.ts');
+  return askOnTerminal(question, world, signal);
+}
+
+async function printResult(desk: Desk, answer: Extract<Answer, { kind: 'result' }>, command: Command, globals: Globals): Promise<number> {
+  const { exit, outcome, problem } = answer;
+  if (globals.output === 'json') {
+    const error = problem === undefined ? {} : { error: problem };
+    await desk.stdout.write(printDocument(documentOf(command.name, exit, { result: outcome, ...error })));
+    return exit;
+  }
+  const page = await pageFor(desk.world.stdout, desk.world, globals);
+  await desk.stdout.write(asLines(globals.quiet ? answer.brief : answer.view(page)));
+  if (problem !== undefined) await printFailure(desk, { ...problem, data: {}, exit, stack: '' }, globals);
+  return exit;
+}
+
+async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' }>, command: Command, globals: Globals): Promise<number> {
+  const page = await pageFor(desk.world.stdout, desk.world, globals);
+  for await (const item of answer.items) {
+    const text =
+      globals.output === 'json' ? printItem(command.name, item) : `${answer.line(item as never, page, desk.world.stdout.isTTY === true)}\n`;
+    await desk.stdout.write(text);
+    if (desk.stdout.closed.aborted) break;
+  }
+  return 0;
+}
+
+async function fail(desk: Desk, failure: Failure, command: string | undefined, globals: Globals): Promise<number> {
+  if (globals.output === 'json') {
+    const { code, message, hint, data } = failure;
+    const stack = globals.verbose ? { stack: failure.stack } : {};
+    const error = { code, message, ...(hint === undefined ? {} : { hint }), ...(Object.keys(data).length === 0 ? {} : { data }), ...stack };
+    const document = documentOf(command, failure.exit, { error });
+    // What follows a stream stays one line per document.
+    const follows = desk.world.argv.some((word) => word === '--follow' || word === '-F');
+    await desk.stdout.write(follows ? printEnd(document) : printDocument(document));
+    return failure.exit;
+  }
+  await printFailure(desk, failure, globals);
+  return failure.exit;
+}
+
+async function printFailure(desk: Desk, failure: Failure, globals: Globals): Promise<void> {
+  const [{ viewFailure }, page] = await Promise.all([import('./views/failure.ts'), pageFor(desk.world.stderr, desk.world, globals)]);
+  await desk.stderr.write(asLines(viewFailure(failure, page, VERSION)));
+}
+
+async function pageFor(stream: Outgoing, world: World, globals: Globals): Promise<Page> {
+  return {
+    width: stream.isTTY === true ? (stream.columns ?? 80) : Infinity,
+    style: await makeStyle(takesColour(stream, world.env, globals.colour)),
+    now: Date.now(),
+    verbose: globals.verbose,
+  };
+}
+
+async function complete(desk: Desk): Promise<number> {
+  const { completion } = await import('./completion.ts');
+  await desk.stdout.write(asLines(await completion(desk.world)));
+  return 0;
+}
+
+function helpWidth(stream: Outgoing): number {
+  return stream.isTTY === true ? Math.min(stream.columns ?? 80, 100) : 100;
+}
+
+/** For a line that could not be read: how its failure is to be shown. */
+function guessedGlobals(argv: readonly string[]): Globals {
+  return {
+    output: asksForJson(argv) ? 'json' : 'text',
+    quiet: false,
+    verbose: argv.includes('--verbose') || argv.includes('-v'),
+    colour: !argv.includes('--no-color'),
+    config: true,
+    yes: false,
+  };
+}

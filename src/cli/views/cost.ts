@@ -1,0 +1,39 @@
+import type { CostOutcome } from '../../app/outcomes.ts';
+import type { CostRow } from '../../cost/report.ts';
+import { formatDuration } from '../../core/duration.ts';
+import { formatMoney } from '../../core/money.ts';
+import type { Page } from '../page.ts';
+import { columns } from '../text/columns.ts';
+import { clockTime } from '../text/time.ts';
+import { paragraphs } from './parts.ts';
+
+/** One row per key, the total last. */
+export function viewCost({ by, rows, total, from, to }: CostOutcome, page: Page): string {
+  if (rows.length === 0) return 'No spin has cost anything.';
+  const last: CostRow = { ...total, key: 'total' };
+  const table = columns(
+    [...rows, last],
+    [
+      {
+        title: by.toUpperCase(),
+        text: ({ key }) => key,
+        style: (row, style) => (row === last ? style.bold : (text) => text),
+        shrink: { order: 1, min: 8 },
+      },
+      {
+        title: 'SPINS',
+        text: ({ spins, live }) => (live === 0 || live === spins ? String(spins) : `${spins} (${live} live)`),
+        align: 'right',
+      },
+      { title: 'RAN', text: ({ hours }) => formatDuration(hours * 3_600_000), align: 'right' },
+      { title: 'SPENT', text: ({ spent }) => formatMoney(spent), align: 'right' },
+      { title: 'PER HOUR', text: ({ hourly }) => formatMoney(hourly), align: 'right' },
+      { title: 'AT DEADLINE', text: ({ projected }) => formatMoney(projected), align: 'right' },
+    ],
+    page,
+  );
+  const window = from === undefined ? '' : `From ${clockTime(Date.parse(from), page.now)} to ${clockTime(Date.parse(to), page.now)}.`;
+  // Zero is a price like another, but on this machine it mostly means that nobody has set one.
+  const free = total.spent === 0 && total.hourly === 0 ? 'Local prices are zero until the config sets prices.local (spin config).' : '';
+  return paragraphs([table, page.style.dim([window, free].filter((text) => text !== '').join(' '))]);
+}

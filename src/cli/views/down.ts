@@ -1,0 +1,35 @@
+import type { DownOutcome, DownResult } from '../../app/outcomes.ts';
+import { formatMoney } from '../../core/money.ts';
+import type { Page } from '../page.ts';
+import { took } from '../text/time.ts';
+import { lines } from './parts.ts';
+
+/** One line per spin, and below a failed one what is left of it. */
+export function viewDown({ spins }: DownOutcome, page: Page): string {
+  if (spins.length === 0) return 'No spin to take down.';
+  return lines(spins.flatMap((spin) => [lineOf(spin, page), ...leftOf(spin, page)]));
+}
+
+function lineOf(spin: DownResult, { style }: Page): string {
+  const id = style.bold(spin.id);
+  switch (spin.result) {
+    case 'released': {
+      const secrets = spin.secretsDestroyed === 0 ? '' : `, ${plural(spin.secretsDestroyed, 'secret')} destroyed`;
+      const time = spin.timings === undefined ? '' : ` in ${took(spin.timings.totalMs)}`;
+      const cost = spin.cost === undefined ? '' : `; it cost ${formatMoney(spin.cost)}`;
+      return `${style.green('✔')} ${id} is gone${time}: ${plural(spin.releasedResources, 'resource')} released${secrets}, nothing left${cost}`;
+    }
+    case 'absent':
+      return `${style.green('✔')} ${id} was not there: nothing of it is left`;
+    case 'failed':
+      return `${style.red('✖')} ${id} could not be proven gone${spin.error === undefined ? '' : `: ${spin.error.message}`}`;
+  }
+}
+
+function leftOf({ left }: DownResult, { style }: Page): readonly string[] {
+  return left.map((what) => style.dim(`    left: ${what}`));
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,43 @@
+import type { GcOutcome } from '../../app/outcomes.ts';
+import type { Verdict } from '../../gc/verdict.ts';
+import type { Page } from '../page.ts';
+import { columns } from '../text/columns.ts';
+import type { Style } from '../text/style.ts';
+import { lines, paragraphs } from './parts.ts';
+
+const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
+  keep: 'dim',
+  wait: 'dim',
+  heal: 'yellow',
+  release: 'red',
+  reclaim: 'red',
+};
+
+/** Verdicts with their reasons, then what was done about them. `keep` is shown on a dry run and with --verbose. */
+export function viewGc(outcome: GcOutcome, page: Page): string {
+  const { dryRun, examined, verdicts, swept, pruned } = outcome;
+  const acts = verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length;
+  const shown = dryRun || page.verbose ? verdicts : verdicts.filter(({ verdict }) => verdict !== 'keep');
+  const table = columns(
+    shown,
+    [
+      { title: 'SUBJECT', text: ({ subject }) => subject, shrink: { order: 2, min: 10 } },
+      { title: 'VERDICT', text: ({ verdict }) => verdict, style: ({ verdict }, style) => style[COLOURS[verdict]] },
+      { title: 'REASON', text: ({ reason }) => reason, shrink: { order: 1, min: 10 } },
+    ],
+    page,
+  );
+  return paragraphs([table, lines(swept.map((row) => sweptLine(row, page))), summary(dryRun, acts, examined, pruned)]);
+}
+
+function sweptLine({ subject, result, detail }: GcOutcome['swept'][number], { style }: Page): string {
+  const mark = result === 'failed' ? style.red('✖') : result === 'skipped' ? style.dim('-') : style.green('✔');
+  return `${mark} ${subject}  ${result}${detail === '' ? '' : `: ${detail}`}`;
+}
+
+function summary(dryRun: boolean, acts: number, examined: GcOutcome['examined'], pruned: number): string {
+  const looked = `${examined.records} spin${examined.records === 1 ? '' : 's'} and ${examined.found} things found`;
+  if (acts === 0) return `Nothing to sweep (${looked}).${pruned > 0 ? ` ${pruned} old journals deleted.` : ''}`;
+  if (dryRun) return `${acts} would be swept (${looked}). Nothing was changed. Sweep with: spin gc --yes`;
+  return `Swept ${acts} (${looked}).${pruned > 0 ? ` ${pruned} old journals deleted.` : ''}`;
+}

@@ -1,0 +1,44 @@
+import type { LsOutcome, SpinSummary } from '../../app/outcomes.ts';
+import { formatMoney } from '../../core/money.ts';
+import type { Page } from '../page.ts';
+import { type Column, columns } from '../text/columns.ts';
+import { clockTime, span } from '../text/time.ts';
+import { lines, stateStyle } from './parts.ts';
+
+const SHORT: readonly Column<SpinSummary>[] = [
+  { title: 'ID', text: ({ id }) => id, style: (_spin, style) => style.bold, shrink: { order: 3, min: 8 } },
+  { title: 'STATE', text: ({ state }) => state, style: ({ state }, style) => stateStyle(state, style) },
+  { title: 'PROVIDER', text: ({ provider }) => provider, shrink: { order: 2, min: 4 } },
+  { title: 'OWNER', text: ({ owner }) => owner, shrink: { order: 1, min: 4 } },
+  { title: 'AGE', text: ({ ageMs }) => span(ageMs) },
+  {
+    title: 'LEFT',
+    text: ({ msLeft }) => (msLeft < 0 ? `-${span(msLeft)}` : span(msLeft)),
+    style: ({ msLeft }, style) => (msLeft < 0 ? style.red : (text) => text),
+  },
+  { title: 'COST', text: ({ costSoFar }) => formatMoney(costSoFar), align: 'right' },
+];
+
+/** kubectl-like columns, one line per spin. */
+export function viewLs({ spins, unreadable }: LsOutcome, page: Page, wide: boolean): string {
+  const damaged = unreadable.map(({ id, problem }) => `${page.style.red('unreadable:')} ${id}: ${problem}`);
+  if (spins.length === 0) return lines(['No spins. Bring one up with: spin up', ...damaged]);
+  return lines([columns(spins, wide ? [...SHORT, ...wideColumns(page)] : SHORT, page), ...damaged]);
+}
+
+function wideColumns({ now }: Page): readonly Column<SpinSummary>[] {
+  return [
+    { title: 'PER HOUR', text: ({ hourly }) => formatMoney(hourly), align: 'right' },
+    { title: 'DEADLINE', text: ({ deadline }) => clockTime(Date.parse(deadline), now) },
+    { title: 'RUNS', text: ({ services, instances }) => `${instances} of ${services} service${services === 1 ? '' : 's'}` },
+    {
+      title: 'TAGS',
+      text: ({ tags }) =>
+        Object.entries(tags)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(','),
+      style: (_spin, style) => style.dim,
+      shrink: { order: 0, min: 4 },
+    },
+  ];
+}

@@ -1,0 +1,59 @@
+import type { UpOutcome } from '../../app/outcomes.ts';
+import { formatMoney } from '../../core/money.ts';
+import type { Page } from '../page.ts';
+import { pairs } from '../text/columns.ts';
+import { took } from '../text/time.ts';
+import { changeTable } from './changes.ts';
+import { deadlineLine, endpointRows, lines, paragraphs, priceLine, stateStyle, warningLines } from './parts.ts';
+import { waterfall } from './waterfall.ts';
+
+/** Where to reach it, how long each phase took, what it costs, when it goes, and how to end it. */
+export function viewUp(outcome: UpOutcome, page: Page): string {
+  const { style } = page;
+  const { id, result, timings } = outcome;
+  const head = `${style.bold(id)} ${headline(outcome, page)}`;
+  if (result === 'detached') {
+    return paragraphs([head, warningLines(outcome.warnings, style), `Follow it with: ${style.bold(`spin events ${id} --follow`)}`]);
+  }
+  const changed = outcome.changes.filter((change) => change.action !== 'keep');
+  const facts: (readonly [string, string])[] = [
+    ['price', priceLine(outcome.hourly, outcome.untilTtl)],
+    ...(outcome.costSoFar === 0 || result === 'created' ? [] : [['so far', formatMoney(outcome.costSoFar)] as const]),
+    ['deadline', deadlineLine(outcome.deadline, outcome.enforcers, page)],
+  ];
+  return paragraphs([
+    head,
+    pairsOrNothing(endpointRows(outcome.endpoints, style), page),
+    result === 'changed' ? changeTable(changed, page) : '',
+    result === 'unchanged' || timings.phases.length === 0 ? '' : waterfall(timings, page),
+    pairs(facts, style),
+    warningLines(outcome.warnings, style),
+    lines([`End it with: ${style.bold(`spin down ${id}`)}`]),
+  ]);
+}
+
+/** What a script asks for: the URLs. */
+export function briefUp(outcome: UpOutcome): string {
+  return outcome.endpoints.map((endpoint) => endpoint.url ?? `${endpoint.host}:${endpoint.port}`).join('\n');
+}
+
+function headline({ result, state, timings }: UpOutcome, { style }: Page): string {
+  const served = timings.timeToServeMs ?? timings.convergenceMs ?? timings.totalMs;
+  const is = `is ${stateStyle(state, style)(state)}`;
+  switch (result) {
+    case 'created':
+      return `${is}, created in ${took(served)}`;
+    case 'changed':
+      return `${is}, changed in ${took(timings.convergenceMs ?? timings.totalMs)}`;
+    case 'resumed':
+      return `${is}, resumed in ${took(timings.convergenceMs ?? timings.totalMs)}`;
+    case 'unchanged':
+      return `${is}; nothing had to change`;
+    case 'detached':
+      return 'is coming up in the background';
+  }
+}
+
+function pairsOrNothing(rows: readonly (readonly [string, string])[], page: Page): string {
+  return rows.length === 0 ? '' : pairs(rows, page.style);
+}

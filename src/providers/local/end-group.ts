@@ -1,0 +1,89 @@
+import { kill } from 'node:process';
+import type { Clock } from '../../core/clock.ts';
+import { systemCode } from '../../core/errors.ts';
+import { Fault } from '../fault.ts';
+import { freshProcesses, type Identity, identityOf, isAlive, type Marked, type ProcessEntry, type ProcessTable } from './processes.ts';
+
+/** What is to be ended: a process group and everything that carries its mark, wherever that went. */
+export interface GroupEnd {
+  /** Leader of the group and of its session. */
+  readonly leader?: Identity;
+  /**
+   * True where the leader was seen alive a moment ago (a child of this process). Only then are unmarked members of a group
+   * without a leader believed to be ours; later the number may have come round to somebody else.
+   */
+  readonly leaderJustSeen?: boolean;
+  readonly owns: (marked: Marked) => boolean;
+  readonly signal: NodeJS.Signals;
+  /** From the signal to the kill. */
+  readonly timeoutMs: number;
+}
+
+const KILL_WAIT_MS = 5_000;
+
+/**
+ * Signals, waits, kills, and looks again until one whole pass over the process table shows nothing left.
+ * @returns how many had to be killed
+ * @throws Fault `transient` `not-ended` where something survives even the kill (a process in the kernel's hands)
+ */
+export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readonly killed: number }> {
+  const signalled = new Set<number>();
+  const deadline = clock.now() + target.timeoutMs;
+  let left = membersOf(target, await freshProcesses());
+  while (left.length > 0 && clock.now() < deadline) {
+    const unasked = left.filter((entry) => !signalled.has(entry.pid));
+    send(unasked, target.signal);
+    // A stopped process takes no signal but this one and the kill.
+    send(unasked, 'SIGCONT');
+    for (const entry of unasked) signalled.add(entry.pid);
+    await gone(left, deadline, clock);
+    left = membersOf(target, await freshProcesses());
+  }
+  let killed = 0;
+  const giveUp = clock.now() + KILL_WAIT_MS;
+  while (left.length > 0) {
+    killed += left.length;
+    send(left, 'SIGKILL');
+    await gone(left, giveUp, clock);
+    left = membersOf(target, await freshProcesses());
+    if (left.length > 0 && clock.now() >= giveUp) {
+      const names = left.map((entry) => `${entry.pid} (${entry.name})`).join(', ');
+      throw new Fault('transient', 'not-ended', `still running after SIGKILL: process ${names}`);
+    }
+  }
+  return { killed };
+}
+
+/** The running processes that a target means: its group and session, and whatever carries its mark. */
+export function membersOf(target: Pick<GroupEnd, 'leader' | 'leaderJustSeen' | 'owns'>, table: ProcessTable): readonly ProcessEntry[] {
+  const spared = table.lineage(process.pid);
+  const { leader } = target;
+  const groupIsOurs = leader !== undefined && (isAlive(leader) || (target.leaderJustSeen === true && table.find(leader.pid) === undefined));
+  return table.running.filter((entry) => {
+    if (spared.has(entry.pid)) return false;
+    if (groupIsOurs && (entry.group === leader.pid || entry.session === leader.pid)) return true;
+    const marked = table.mark(entry);
+    return marked !== undefined && target.owns(marked);
+  });
+}
+
+function send(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+  for (const entry of entries) {
+    if (!isAlive(identityOf(entry))) continue;
+    try {
+      kill(entry.pid, signal);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'ESRCH') throw new Fault('denied', 'signal-denied', `cannot signal process ${entry.pid} (${entry.name})`, { cause: thrown });
+    }
+  }
+}
+
+/** Waits until none of the entries runs, at the latest until `deadline`: closely at first, as most end within milliseconds. */
+async function gone(entries: readonly ProcessEntry[], deadline: number, clock: Clock): Promise<void> {
+  const identities = entries.map(identityOf);
+  for (let pause = 2; identities.some(isAlive); pause = Math.min(50, pause * 1.5)) {
+    const rest = deadline - clock.now();
+    if (rest <= 0) return;
+    await clock.sleep(Math.min(pause, rest));
+  }
+}

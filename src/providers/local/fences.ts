@@ -1,0 +1,42 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemCode } from '../../core/errors.ts';
+import { Fault } from '../fault.ts';
+
+/**
+ * Takes note of a fencing number and refuses one that is lower than the highest seen. The numbers are names of empty files,
+ * so that any process may claim without a lock: of two that claim at once, the lower sees the higher when it looks again.
+ * @throws Fault `conflict` `fenced`; `not-found` `spin-gone` where the folder of the incarnation is not there
+ */
+export function claimFence(folder: string, fence: number): void {
+  refuseLower(folder, fence);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'ENOENT') throw new Fault('not-found', 'spin-gone', 'the folder of this incarnation does not exist', { cause: thrown });
+    if (code !== 'EEXIST') throw thrown;
+  }
+  writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
+  for (const lower of readFences(folder)) if (lower < fence) rmSync(join(folder, String(lower)), { force: true });
+  refuseLower(folder, fence);
+}
+
+/** @throws Fault `conflict` `fenced` */
+export function refuseLower(folder: string, fence: number): void {
+  const highest = Math.max(0, ...readFences(folder));
+  if (fence < highest) {
+    throw new Fault('conflict', 'fenced', `another process took the lease over (its fencing number is ${highest}, this one's ${fence})`);
+  }
+}
+
+function readFences(folder: string): readonly number[] {
+  try {
+    return readdirSync(folder)
+      .map(Number)
+      .filter((fence) => Number.isSafeInteger(fence));
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return [];
+    throw thrown;
+  }
+}

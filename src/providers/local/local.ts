@@ -1,0 +1,228 @@
+import { existsSync } from 'node:fs';
+import { isoTime } from '../../core/clock.ts';
+import { InternalError } from '../../core/errors.ts';
+import { addMoney, type Known, type NanoUsd } from '../../core/money.ts';
+import { Fault } from '../fault.ts';
+import type { Call, CreateRequest, Enforcer, Handle, Provider, Shape, SpinRef, Target } from '../provider.ts';
+import { bindService } from './bind.ts';
+import { askKeeper, type KeeperRequest } from './control.ts';
+import { execInInstance } from './exec.ts';
+import { claimFence } from './fences.ts';
+import { inventory, reclaim } from './inventory.ts';
+import { askLiving, keeperConfig, type KeeperStart, makeFolder, startKeeper, writeKeeperFiles } from './keeper-start.ts';
+import type { KeeperConfig, Wanted } from './keeper/state.ts';
+import { type SpinFolder, spinFolder } from './layout.ts';
+import { readLogs } from './log-reader.ts';
+import { observeTargets } from './observe.ts';
+import { preflight } from './preflight.ts';
+import { releaseKeeper, releaseUnkept } from './release.ts';
+import { destroySecret, issueSecret } from './secrets.ts';
+import { makeVolume, removeVolume, snapshotVolume, volumePath } from './volumes.ts';
+
+export interface LocalOptions {
+  /** Absolute folder of the state location. */
+  readonly stateDir: string;
+  /** Digest of the state location: what tells our processes from those of another state folder. */
+  readonly stateTag: string;
+  /** Per hour: of a process, of a reserved CPU, of a reserved gigabyte (1e9 bytes). */
+  readonly prices: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> };
+  /** Ports that are handed out, both ends included. */
+  readonly ports: { readonly from: number; readonly to: number };
+  /** Size in bytes at which a log is rotated, and how many older ones are kept. */
+  readonly logs: { readonly maxBytes: number; readonly files: number };
+  /** The user's environment, which services inherit. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Starts a keeper; the folder of the incarnation is added as last argument. */
+  readonly keeperCommand: readonly [string, ...string[]];
+  /** Starts spin itself, for the `down` at the deadline. */
+  readonly selfCommand: readonly [string, ...string[]];
+}
+
+/**
+ * Services as process groups of this machine, under one keeper process per spin. Linux only: what a process is, who listens
+ * on a port and what escaped is read from /proc.
+ */
+export function createLocalProvider(options: LocalOptions): Provider {
+  const folderOf = (spin: SpinRef): SpinFolder => spinFolder(options.stateDir, spin.id, spin.incarnation);
+  const startOf = (spin: SpinRef): KeeperStart => ({ command: options.keeperCommand, env: options.env, config: configOf(options, spin) });
+  const versions = new Map<string, number>();
+  const underWay = new Map<string, Promise<Handle>>();
+
+  return {
+    name: 'local',
+    kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
+
+    preflight: (spin, plan) => preflight(options, folderOf(spin), plan),
+
+    create: (request, call) => {
+      // Two calls for one resource are one: neither may find what the other has half done.
+      const which = `${request.token} ${request.fence} ${request.count}`;
+      const making = underWay.get(which) ?? create(request, call, options, folderOf(request.spin), startOf(request.spin)).finally(() => underWay.delete(which));
+      underWay.set(which, making);
+      return making;
+    },
+
+    observe: async (targets, call) => {
+      const [first] = targets;
+      if (first === undefined) return new Map();
+      const folder = folderOf(first.spin);
+      const { observations, version } = await observeTargets(targets, folder, options.stateTag, call);
+      if (version !== undefined) versions.set(folder.root, version);
+      return observations;
+    },
+
+    nextChange: async (spin, maxMs, call) => {
+      const { root } = folderOf(spin);
+      const known = versions.get(root) ?? 0;
+      const asked = await askKeeper(root, { verb: 'wait', version: known, maxMs }, maxMs + 2_000, call.signal);
+      // Without a keeper nothing tells of changes; looking again soon has to do.
+      if (asked.state !== 'answered') await call.clock.sleep(Math.min(200, maxMs), call.signal);
+    },
+
+    release: (target, fence, call) => release(target, fence, call, options, folderOf(target.spin), startOf(target.spin)),
+
+    inventory: (scope, call) => inventory(options, scope, call),
+
+    reclaim: (found, call) => reclaim(options, found, call),
+
+    price: (shape) => priceOf(options.prices, shape),
+
+    enforce: async (spin, deadline, fence, call) => {
+      const folder = folderOf(spin);
+      claimFence(folder.fences, fence);
+      const status = await askLiving(folder, { verb: 'enforce', fence, deadline }, startOf(spin), call);
+      return [enforcerOf(status.pid, status.deadline)];
+    },
+
+    enforcers: async (spin, call) => {
+      const asked = await askKeeper(folderOf(spin).root, { verb: 'status' }, 2_000, call.signal);
+      if (asked.state === 'answered') return [enforcerOf(asked.status.pid, asked.status.deadline)];
+      return [{ name: 'keeper', armed: false, detail: asked.state === 'dead' ? 'the keeper is not running' : asked.reason }];
+    },
+
+    logs: (spin, query, call) => readLogs(folderOf(spin).logs, query, call.clock, call.signal),
+
+    exec: (spin, request, call) => execInInstance(options, folderOf(spin), spin, request, call),
+
+    snapshot: (spin, volume, file, call) => snapshotVolume(folderOf(spin).volumes, volume, file, call.signal),
+  };
+}
+
+async function create(request: CreateRequest, call: Call, options: LocalOptions, folder: SpinFolder, start: KeeperStart): Promise<Handle> {
+  const { desire } = request;
+  switch (desire.kind) {
+    case 'keeper':
+      makeFolder(folder);
+      claimFence(folder.fences, request.fence);
+      writeKeeperFiles(folder, start.config, request.deadline);
+      await startKeeper(folder, start, call);
+      return { folder: folder.root };
+    case 'secret': {
+      makeFolder(folder);
+      claimFence(folder.fences, request.fence);
+      const io = { env: options.env, baseDir: desire.baseDir ?? '/', signal: call.signal };
+      const { ms } = await issueSecret(folder.secrets, desire.name, desire.source, request.token, io);
+      call.emit({ type: 'secret.issued', resource: request.key, ms });
+      return { secret: desire.name };
+    }
+    case 'volume': {
+      makeFolder(folder);
+      claimFence(folder.fences, request.fence);
+      const { bytes } = await makeVolume(folder.volumes, desire.name, desire.source, request.token, call.signal);
+      return { volume: volumePath(folder.volumes, desire.name), bytes };
+    }
+    case 'service':
+    case 'route':
+    case 'registration': {
+      await askLiving(folder, { verb: 'apply', fence: request.fence, wanted: wantedOf(request) }, start, call);
+      return { key: request.key };
+    }
+    case 'firewall':
+      throw new InternalError('the local provider makes no firewalls');
+  }
+}
+
+async function release(
+  target: Target,
+  fence: number,
+  call: Call,
+  options: LocalOptions,
+  folder: SpinFolder,
+  start: KeeperStart,
+): Promise<'requested' | 'absent'> {
+  const { desire } = target;
+  if (!existsSync(folder.root)) return releaseUnkept(target, options.stateTag, call);
+  claimFence(folder.fences, fence);
+  switch (desire.kind) {
+    case 'keeper':
+      return releaseKeeper(target, fence, folder, options.stateTag, call);
+    case 'secret':
+      if (!(await destroySecret(folder.secrets, desire.name))) return 'requested';
+      call.emit({ type: 'secret.destroyed', resource: target.key });
+      return 'absent';
+    case 'volume':
+      await removeVolume(folder.volumes, desire.name);
+      return 'absent';
+    case 'service':
+    case 'route':
+    case 'registration': {
+      const request: KeeperRequest = { verb: 'release', fence, key: target.key };
+      try {
+        const status = await askLiving(folder, request, start, call);
+        return status.resources[target.key] === undefined ? 'absent' : 'requested';
+      } catch (thrown) {
+        // A folder in which no keeper ever was: nothing can have been started from it but what the marks show.
+        if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, options.stateTag, call);
+        throw thrown;
+      }
+    }
+    case 'firewall':
+      return 'absent';
+  }
+}
+
+function wantedOf(request: CreateRequest): Wanted {
+  const { key, address, generation, token, count, desire, bindings } = request;
+  const base = { key, address, generation, token, releasing: false };
+  switch (desire.kind) {
+    case 'service':
+      return { ...base, kind: 'service', count, service: bindService(desire.service, bindings) };
+    case 'route':
+      return { ...base, kind: 'route', service: desire.service, expose: desire.expose };
+    case 'registration':
+      return { ...base, kind: 'registration', service: neededKey(request, `service.${desire.service}`), route: neededKey(request, desire.route) };
+    default:
+      throw new InternalError(`the keeper does not run a ${desire.kind}`);
+  }
+}
+
+/** The generation of an address that a request stands on. */
+function neededKey({ key, needs }: CreateRequest, address: string): string {
+  const found = needs.find((need) => need.startsWith(`${address}@`));
+  if (found === undefined) throw new InternalError(`${key} does not say which ${address} it needs`);
+  return found;
+}
+
+function configOf(options: LocalOptions, spin: SpinRef): KeeperConfig {
+  const { stateDir, stateTag, ports, logs, selfCommand } = options;
+  return keeperConfig({ stateDir, stateTag, ports, logs, selfCommand }, spin);
+}
+
+function enforcerOf(pid: number, deadline: number): Enforcer {
+  return { name: 'keeper', armed: true, detail: `process ${pid} ends it at ${isoTime(deadline)}` };
+}
+
+/** A rate that is not zero needs to know what is reserved: without that, the price is unknown. */
+function priceOf(prices: LocalOptions['prices'], shape: Shape): Known<NanoUsd> {
+  if (shape.kind !== 'service') return 0;
+  return addMoney([prices.process, part(prices.cpu, shape.service?.cpu), part(prices.memory, gigabytes(shape.service?.memory))]);
+}
+
+function part(rate: Known<NanoUsd>, amount: number | undefined): Known<NanoUsd> {
+  if (rate === 0) return 0;
+  return rate === 'unknown' || amount === undefined ? 'unknown' : Math.round(rate * amount);
+}
+
+function gigabytes(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : bytes / 1e9;
+}

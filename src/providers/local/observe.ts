@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
+import type { Call, Observation, Target } from '../provider.ts';
+import { type Asked, askKeeper } from './control.ts';
+import { observeUnkept } from './keeper/observation.ts';
+import { type Desired, type Instances, readDocument } from './keeper/state.ts';
+import type { SpinFolder } from './layout.ts';
+import { ProcessTable } from './processes.ts';
+import { secretFile } from './secrets.ts';
+import { volumeExists, volumeLeft } from './volumes.ts';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+const UNKEPT = 'the keeper is not running';
+
+/** Answers for all targets with at most one question to the keeper; what it cannot answer is read from what it wrote. */
+export async function observeTargets(
+  targets: readonly Target[],
+  folder: SpinFolder,
+  stateTag: string,
+  call: Call,
+): Promise<{ readonly observations: ReadonlyMap<string, Observation>; readonly version: number | undefined }> {
+  const needsKeeper = targets.some(({ kind }) => kind !== 'secret' && kind !== 'volume');
+  const asked: Asked = needsKeeper ? await askKeeper(folder.root, { verb: 'status' }, ANSWER_TIMEOUT_MS, call.signal) : { state: 'dead' };
+  const unkept = needsKeeper && asked.state === 'dead' ? readUnkept(folder, stateTag, targets) : undefined;
+  const observations = new Map<string, Observation>();
+  for (const target of targets) observations.set(target.key, await observeOne(target, folder, asked, unkept));
+  return { observations, version: asked.state === 'answered' ? asked.status.version : undefined };
+}
+
+async function observeOne(target: Target, folder: SpinFolder, asked: Asked, unkept: ((target: Target) => Observation) | undefined): Promise<Observation> {
+  const { desire } = target;
+  try {
+    if (desire.kind === 'secret') return existsSync(secretFile(folder.secrets, desire.name)) ? state('running', 'issued') : state('absent', 'not issued');
+    if (desire.kind === 'volume') {
+      if (await volumeExists(folder.volumes, desire.name)) return state('running', 'made');
+      return (await volumeLeft(folder.volumes, desire.name)) ? state('pending', 'half made') : state('absent', 'not made');
+    }
+  } catch (thrown) {
+    return state('unknown', messageOf(thrown));
+  }
+  if (desire.kind === 'firewall') return state('absent', 'this provider has no firewalls');
+  if (asked.state === 'silent') return state('unknown', asked.reason);
+  if (asked.state === 'dead') {
+    if (desire.kind === 'keeper') return state('absent', existsSync(folder.root) ? UNKEPT : 'not started');
+    return unkept?.(target) ?? state('unknown', UNKEPT);
+  }
+  if (desire.kind === 'keeper') return state('running', `process ${asked.status.pid}`);
+  return asked.status.resources[target.key] ?? state('absent', 'the keeper does not run it');
+}
+
+/** What stands without a keeper, from its two documents and the process table. */
+function readUnkept(folder: SpinFolder, stateTag: string, targets: readonly Target[]): (target: Target) => Observation {
+  let desired: Desired | undefined;
+  let instances: Instances | undefined;
+  let marked: ReadonlySet<string>;
+  try {
+    desired = readDocument<Desired>(folder.desired);
+    instances = readDocument<Instances>(folder.instances);
+    marked = resourcesWithProcesses(targets, stateTag);
+  } catch (thrown) {
+    return () => state('unknown', `${UNKEPT}, and its state cannot be read: ${messageOf(thrown)}`);
+  }
+  return (target) => {
+    const wanted = desired?.wanted[target.key];
+    if (wanted === undefined) {
+      return marked.has(target.key) ? state('pending', `${UNKEPT}, and left processes of it`) : state('absent', 'nothing was started');
+    }
+    if (wanted.kind === 'service') {
+      const states = Object.values(instances?.instances ?? {}).filter((instance) => instance.resource === target.key);
+      return observeUnkept(wanted, states);
+    }
+    return state(wanted.releasing ? 'stopping' : 'pending', UNKEPT);
+  };
+}
+
+function resourcesWithProcesses(targets: readonly Target[], stateTag: string): ReadonlySet<string> {
+  const table = new ProcessTable();
+  const found = new Set<string>();
+  const spin = targets[0]?.spin;
+  for (const entry of table.running) {
+    const mark = table.mark(entry)?.mark;
+    if (mark?.state === stateTag && mark.id === spin?.id && mark.incarnation === spin.incarnation) found.add(mark.resource);
+  }
+  return found;
+}
+
+function state(name: Observation['state'], reason: string): Observation {
+  return { state: name, reason, instances: [], endpoints: [] };
+}
