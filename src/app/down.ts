@@ -113,8 +113,12 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
   if (session === undefined) return releaseUnrecorded(app, id, request.incarnation);
   try {
     const { record } = session;
-    if (record.releasedAt !== undefined || (request.incarnation !== undefined && request.incarnation !== record.incarnation)) {
-      return { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
+    const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
+    if (request.incarnation !== undefined && request.incarnation !== record.incarnation) return absent;
+    if (record.releasedAt !== undefined) {
+      // An earlier `down` ended between its proof and its last step.
+      await session.remove();
+      return absent;
     }
     const work = workOn(app, session, await app.provider(record.provider));
     work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down' } });
@@ -143,8 +147,9 @@ export async function takeDown(app: App, work: Work, regardless: boolean): Promi
   }
   const secrets = held.filter((resource) => resource.kind === 'secret').length;
   const releasedAt = call.clock.now();
+  // The ledger first: a tombstone makes room for the next life, and what this one cost must be kept by then.
+  const cost = await settleLedger(app, session.record, releasedAt);
   const released = await session.update((record) => ({ ...record, updatedAt: releasedAt, releasedAt }));
-  const cost = await settleLedger(app, released, releasedAt);
   call.emit({ type: 'spin.released', ms: releasedAt - before.updatedAt, data: { resources: held.length, secrets, left: 0 } });
   const events = await app.store.events(released.id, released.incarnation);
   await session.remove();
@@ -182,9 +187,10 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
   for (const name of app.providers) {
     const provider = await app.provider(name);
     for (;;) {
-      const found = (await provider.inventory({ id }, call)).filter(
-        (thing) => incarnation === undefined || thing.incarnation === incarnation,
-      );
+      const listed = await provider.inventory({ id }, call);
+      // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.
+      const live = (await app.store.read(id))?.record.incarnation;
+      const found = listed.filter((thing) => thing.incarnation !== live && (incarnation === undefined || thing.incarnation === incarnation));
       if (found.length === 0) break;
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));

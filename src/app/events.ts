@@ -19,6 +19,5 @@ export async function events(app: App, request: { readonly id?: string }): Promi
 export async function* followEvents(app: App, request: { readonly id?: string }): AsyncGenerator<SpinEvent> {
   const { stored } = await lookAt(app, request.id);
   const { id, incarnation } = stored.record;
-  yield* await app.store.events(id, incarnation);
-  yield* app.store.follow(id, incarnation, app.signal);
+  yield* app.store.follow(id, incarnation, app.signal, 'start');
 }

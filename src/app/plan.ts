@@ -9,7 +9,7 @@ import { showProblem } from '../spec/problems.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { PlanOutcome } from './outcomes.ts';
-import { spentOn } from './preflight.ts';
+import { remaining, spentOn } from './preflight.ts';
 import { loadRequest, type SpecRequest } from './spec-request.ts';
 import { describeChanges } from './up-outcome.ts';
 
@@ -26,7 +26,7 @@ export async function plan(app: App, request: SpecRequest): Promise<PlanOutcome>
   // A running spin holds what it asks for itself; only what is not there yet can be checked for.
   const spin = record === undefined ? { id, incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() } : spinOf(record);
   const checks = record === undefined ? await provider.preflight(spin, wanted, call) : [];
-  const guarded = guardrails(wanted, spec, app.config.settings.limits, spentOn(app, record));
+  const guarded = guardrails(remaining(app, wanted, spec, record), spec, app.config.settings.limits, spentOn(app, record));
   const msLeft = record === undefined ? spec.ttlMs : Math.max(0, record.deadline - app.clock.now());
   return {
     id,

@@ -16,10 +16,17 @@ export function spentOn(app: App, record: SpinRecord | undefined): Known<NanoUsd
 
 /** Holds a plan against budget and limits, with what the spin has cost already. @returns warnings @throws SpinError `budget-exceeded`, `limit-exceeded` */
 export function checkGuardrails(app: App, plan: Plan, spec: Spec, record: SpinRecord | undefined): readonly string[] {
-  const result = guardrails(plan, spec, app.config.settings.limits, spentOn(app, record));
+  const result = guardrails(remaining(app, plan, spec, record), spec, app.config.settings.limits, spentOn(app, record));
   const [first] = result.refusals;
   if (first !== undefined) throw new SpinError(first.code, result.refusals.map((refusal) => refusal.message).join('; '));
   return result.warnings;
+}
+
+/** The plan for the time that is left: what has passed is in what was spent, and must not be counted twice. */
+export function remaining(app: App, plan: Plan, spec: Spec, record: SpinRecord | undefined): Plan {
+  if (record === undefined || record.releasedAt !== undefined) return plan;
+  const deadline = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
+  return { ...plan, ttlMs: Math.max(0, deadline - app.clock.now()) };
 }
 
 /** The provider's checks before the first creating call. @throws SpinError `preflight-failed`, naming every check that failed */

@@ -3,7 +3,7 @@ import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors
 import type { FaultNote } from '../core/events.ts';
 import { makeIncarnation, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
 import { converge } from '../lifecycle/converge.ts';
-import { ResourceFailure } from '../lifecycle/effects.ts';
+import { ResourceFailure, withRetries } from '../lifecycle/effects.ts';
 import { type Decision, reconcile, refuseLoss } from '../lifecycle/reconcile.ts';
 import { ReleaseTree } from '../lifecycle/release.ts';
 import { survey } from '../lifecycle/survey.ts';
@@ -11,7 +11,8 @@ import { Watch } from '../lifecycle/watch.ts';
 import { spinOf, type Work } from '../lifecycle/work.ts';
 import { buildPlan } from '../plan/build.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Provider } from '../providers/provider.ts';
+import { Fault } from '../providers/fault.ts';
+import type { Enforcer, Provider } from '../providers/provider.ts';
 import { showProblem } from '../spec/problems.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { SpinRecord } from '../store/record.ts';
@@ -47,6 +48,8 @@ interface Wanted {
   readonly warnings: readonly string[];
 }
 
+const ENFORCE_TIMEOUT_MS = 30_000;
+
 /**
  * Brings a spin to what its spec asks for: makes it, resumes it, changes it, or finds that nothing is to be done.
  * @throws SpinError: `spec-*`, `budget-exceeded`, `limit-exceeded`, `lease-held`, `lease-lost`, `preflight-failed`,
@@ -60,7 +63,10 @@ export async function up(app: App, request: UpRequest): Promise<UpOutcome> {
   const plan = buildPlan(wanted.spec, provider);
   const known = await app.store.read(wanted.id);
   const warnings = [...wanted.warnings, ...checkGuardrails(app, plan, wanted.spec, known?.record)];
-  const session = await claim(app, wanted, provider, request, began);
+  const session = await claim(app, wanted, provider, request, timeout.signal).catch((thrown: unknown) => {
+    timeout.cancel();
+    throw thrown;
+  });
   try {
     const work = workOn(app, session, provider, timeout.signal);
     return await bring(app, work, { wanted: { ...wanted, warnings }, plan, request, began });
@@ -87,9 +93,14 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   call.emit({ type: 'plan.made', data: { resources: plan.resources.length, hourly: plan.hourly } });
   const changes = describeChanges(decisions);
   if (fresh) await preflightOrForget(work, plan);
+  const { deadline, readyAt } = session.record;
   await session.update((record) => adopt(app, record, errand, call.clock.now()));
+  // At once, and not when everything is ready: what enforces the old deadline may strike before.
+  if (readyAt !== undefined && session.record.deadline !== deadline) await enforce(work);
 
   if (decisions.every((decision) => decision.action === 'keep' && decision.stale.length === 0)) {
+    // Nothing that runs is touched; what is known about it, such as its price, may be written down anew.
+    await converge(work, decisions);
     await markReady(work);
     call.emit({ type: 'spin.unchanged' });
     return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: 'unchanged' });
@@ -99,6 +110,9 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
       'up',
       '--resume',
       session.record.id,
+      // This process has the lease until it ends.
+      '--wait',
+      '30s',
       '--on-failure',
       request.onFailure,
       ...(request.timeout === undefined ? [] : ['--timeout', request.timeout]),
@@ -108,12 +122,14 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   const before = new Set(Object.keys(session.record.resources));
   try {
     await converge(work, decisions);
+    await markReady(work);
   } catch (thrown) {
     throw await failed(app, work, thrown, request.onFailure, before);
   }
-  await markReady(work);
   call.emit({ type: 'spin.ready', ms: call.clock.now() - errand.began });
-  const resumed = decisions.every((decision) => decision.action === 'keep' || decision.action === 'resume');
+  // What never was up is resumed by making what is missing.
+  const goesOn = readyAt === undefined ? ['keep', 'resume', 'create'] : ['keep', 'resume'];
+  const resumed = decisions.every((decision) => goesOn.includes(decision.action));
   return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: fresh ? 'created' : resumed ? 'resumed' : 'changed' });
 }
 
@@ -144,14 +160,15 @@ async function wantedBy(app: App, request: UpRequest): Promise<Wanted> {
 }
 
 /** Takes the lease; what is expired or half taken down is first taken down to the end, so that one ID never means two lives. */
-async function claim(app: App, wanted: Wanted, provider: Provider, request: UpRequest, began: number): Promise<Session> {
+async function claim(app: App, wanted: Wanted, provider: Provider, request: UpRequest, timeout: AbortSignal | undefined): Promise<Session> {
   for (;;) {
     const session = await takeLease(app, {
       id: wanted.id,
       command: 'up',
       take: 'claim',
       ...waiting(request.wait),
-      create: () => newRecord(app, wanted, began),
+      ...(timeout === undefined ? {} : { timeout }),
+      create: () => newRecord(app, wanted),
     });
     if (session === undefined) throw new InternalError('a lease with a record to create was not given');
     const { record } = session;
@@ -161,7 +178,7 @@ async function claim(app: App, wanted: Wanted, provider: Provider, request: UpRe
         refuseMove(record, wanted, provider);
         return session;
       }
-      const work = workOn(app, session, await app.provider(record.provider));
+      const work = workOn(app, session, await app.provider(record.provider), timeout);
       work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down', before: 'up' } });
       await takeDown(app, work, true);
     } catch (thrown) {
@@ -179,7 +196,8 @@ function refuseMove(record: SpinRecord, wanted: Wanted, provider: Provider): voi
   });
 }
 
-function newRecord(app: App, wanted: Wanted, began: number): SpinRecord {
+/** It lives from now on: the time that was spent waiting for another's lease is not taken from its TTL. */
+function newRecord(app: App, wanted: Wanted): SpinRecord {
   const { spec, id, specFile } = wanted;
   const now = app.clock.now();
   return {
@@ -193,9 +211,9 @@ function newRecord(app: App, wanted: Wanted, began: number): SpinRecord {
     spec,
     specFile,
     desired: 'up',
-    createdAt: began,
+    createdAt: now,
     updatedAt: now,
-    deadline: deadlineOf(app, began + spec.ttlMs, spec.tags),
+    deadline: deadlineOf(app, now + spec.ttlMs, spec.tags),
     enforcers: [],
     resources: {},
     generations: {},
@@ -222,11 +240,15 @@ function adopt(app: App, record: SpinRecord, errand: Errand, now: number): SpinR
 }
 
 async function markReady(work: Work): Promise<void> {
+  const enforcers = await enforce(work);
+  const now = work.call.clock.now();
+  await work.session.update((latest) => ({ ...latest, enforcers, readyAt: latest.readyAt ?? now, updatedAt: now }));
+}
+
+function enforce(work: Work): Promise<readonly Enforcer[]> {
   const { session, provider, call } = work;
-  const { record } = session;
-  const enforcers = await provider.enforce(spinOf(record), record.deadline, session.fence, call);
-  const now = call.clock.now();
-  await session.update((latest) => ({ ...latest, enforcers, readyAt: latest.readyAt ?? now, updatedAt: now }));
+  const giveUpAt = call.clock.now() + ENFORCE_TIMEOUT_MS;
+  return withRetries(work, giveUpAt, () => provider.enforce(spinOf(session.record), session.record.deadline, session.fence, call));
 }
 
 /** Notes a failure, rolls back where asked, and makes the error that the command ends with. */
@@ -240,12 +262,29 @@ async function failed(
   const { session, call } = work;
   const stopped = call.signal.aborted && !(isSpinError(call.signal.reason) && call.signal.reason.code === 'timeout');
   if (stopped || thrown instanceof InternalError) return thrown;
-  const fault: FaultNote =
-    thrown instanceof ResourceFailure ? thrown.fault : { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
+  const fault = noteOf(thrown);
   call.emit({ type: 'spin.failed', fault });
   await session.update((record) => ({ ...record, failure: fault, updatedAt: call.clock.now() }));
-  if (onFailure === 'rollback') await rollBack(app, workOn(app, session, work.provider), before);
-  return failure(session.record.id, thrown, fault, onFailure === 'rollback');
+  if (onFailure === 'keep') return failure(session.record.id, thrown, fault, false);
+  try {
+    await rollBack(app, workOn(app, session, work.provider), before);
+  } catch (broken) {
+    if (app.signal.aborted || session.lost.aborted || broken instanceof InternalError) return broken;
+    // Why it did not come up must not be hidden by what could not be taken back.
+    const { message } = failure(session.record.id, thrown, fault, false);
+    return new SpinError('release-failed', `${message}; and its rollback failed: ${messageOf(broken)}`, {
+      hint: `spin down ${session.record.id}`,
+      data: { ...(isSpinError(broken) ? broken.data : {}), id: session.record.id, fault, rolledBack: false },
+      cause: thrown,
+    });
+  }
+  return failure(session.record.id, thrown, fault, true);
+}
+
+function noteOf(thrown: unknown): FaultNote {
+  if (thrown instanceof ResourceFailure) return thrown.fault;
+  if (thrown instanceof Fault) return thrown.note();
+  return { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
 }
 
 /** A spin that never was up goes away; one that was up loses only what this command made. */

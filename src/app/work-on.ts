@@ -14,6 +14,8 @@ export interface TakeLease {
   /** `preempt` takes the lease from a live holder: `down` wins over `up`. */
   readonly take: 'claim' | 'preempt';
   readonly waitMs?: number;
+  /** Ends the wait, with its reason. */
+  readonly timeout?: AbortSignal;
   readonly create?: () => SpinRecord;
 }
 
@@ -26,7 +28,7 @@ export function takeLease(app: App, lease: TakeLease): Promise<Session | undefin
     clock: app.clock,
     alive: app.alive,
     take: lease.take,
-    signal: app.signal,
+    signal: lease.timeout === undefined ? app.signal : AbortSignal.any([app.signal, lease.timeout]),
     ...(lease.waitMs === undefined ? {} : { waitMs: lease.waitMs }),
     ...(lease.create === undefined ? {} : { create: lease.create }),
   });

@@ -1,5 +1,6 @@
 import { SpinError } from '../core/errors.ts';
 import type { Found } from '../providers/provider.ts';
+import { withRetries } from './effects.ts';
 import { ReleaseTree } from './release.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
@@ -35,10 +36,10 @@ export async function proveEmpty(work: Work): Promise<void> {
   const deadline = call.clock.now() + PROOF_TIMEOUT_MS;
   for (;;) {
     call.signal.throwIfAborted();
-    const found = await provider.inventory({ id: session.record.id }, call);
+    const found = await withRetries(work, deadline, () => provider.inventory({ id: session.record.id }, call));
     if (found.length === 0) return;
     if (call.clock.now() >= deadline) throw leftBehind(session.record.id, found);
-    await provider.reclaim(found, call);
+    await withRetries(work, deadline, () => provider.reclaim(found, call));
     await provider.nextChange(spinOf(session.record), LOOK_AGAIN_MS, call);
   }
 }

@@ -108,8 +108,9 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
     const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
     if (answer === 'requested') {
       await watch.until(target, deadline, (seen) => {
-        waiting(work, releasing, seen);
-        return seen.state === 'absent';
+        if (seen.state === 'absent') return true;
+        waiting(work, releasing, seen, 'release');
+        return false;
       });
     }
   } catch (thrown) {
@@ -138,7 +139,11 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
   return withRetries(work, deadline, () => work.provider.create(request, work.call));
 }
 
-async function withRetries<T>(work: Work, deadline: number, effect: () => Promise<T>): Promise<T> {
+/**
+ * Does what a provider is asked for, again with growing pauses where it is throttled or stumbles, until `deadline`.
+ * @throws Fault of the last try; SpinError `lease-lost`; the call's abort reason
+ */
+export async function withRetries<T>(work: Work, deadline: number, effect: () => Promise<T>): Promise<T> {
   const { clock, signal } = work.call;
   for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
     signal.throwIfAborted();
@@ -150,6 +155,8 @@ async function withRetries<T>(work: Work, deadline: number, effect: () => Promis
       if (thrown.kind === 'conflict') await work.session.check();
       if (!RETRIED.has(thrown.kind) || clock.now() + pause >= deadline) throw thrown;
       await clock.sleep(pause, signal);
+      // The pause was long enough to lose the lease in, and whoever lost it makes no call any more.
+      await work.session.check();
     }
   }
 }
@@ -165,8 +172,9 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord):
     if (seen.state === 'absent' && work.call.clock.now() - since > CONSISTENCY_WINDOW_MS) {
       throw new Fault('not-found', 'vanished', `${resource.key} was made and is gone: ${seen.reason}`);
     }
-    waiting(work, resource, seen);
-    return seen.state === 'running';
+    if (seen.state === 'running') return true;
+    waiting(work, resource, seen, resource.kind === 'service' ? 'bootstrap' : phaseOf(resource.kind));
+    return false;
   });
   if (last === undefined) throw new InternalError(`${resource.key} became ready unseen`);
   return last;
@@ -174,10 +182,10 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord):
 
 const lastReason = new WeakMap<ResourceRecord, string>();
 
-function waiting(work: Work, resource: ResourceRecord, seen: Observation): void {
-  if (seen.state === 'running' || seen.reason === '' || lastReason.get(resource) === seen.reason) return;
+function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase: Phase): void {
+  if (seen.reason === '' || lastReason.get(resource) === seen.reason) return;
   lastReason.set(resource, seen.reason);
-  work.call.emit({ type: 'resource.waiting', phase: phaseOf(resource.kind), resource: resource.key, message: seen.reason });
+  work.call.emit({ type: 'resource.waiting', phase, resource: resource.key, message: seen.reason });
 }
 
 /** How long a resource may take to do what it is for. A job may take as long as the spin lives. */

@@ -21,6 +21,7 @@ export class Watch {
   readonly #work: Work;
   readonly #waiters = new Set<Waiter>();
   #looking = false;
+  #newcomer = new AbortController();
 
   constructor(work: Work) {
     this.#work = work;
@@ -34,7 +35,8 @@ export class Watch {
   until(target: Target, deadline: number, look: (seen: Observation) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiters.add({ target, deadline, look, resolve, reject });
-      if (!this.#looking) void this.#run();
+      if (this.#looking) this.#newcomer.abort();
+      else void this.#run();
     });
   }
 
@@ -51,8 +53,9 @@ export class Watch {
   }
 
   async #round(): Promise<void> {
-    const { provider, call, session } = this.#work;
+    const { provider, call } = this.#work;
     call.signal.throwIfAborted();
+    this.#newcomer = new AbortController();
     const waiting = [...this.#waiters];
     const seen = await provider.observe(
       waiting.map((waiter) => waiter.target),
@@ -62,7 +65,19 @@ export class Watch {
     for (const waiter of waiting) moved = this.#look(waiter, seen.get(waiter.target.key)) || moved;
     // Whoever was released may want to wait for the next thing: let it, before the next sleep.
     if (moved) await Promise.resolve();
-    else await provider.nextChange(spinOf(session.record), LOOK_AGAIN_MS, call);
+    else await this.#nextChange();
+  }
+
+  /** What a newcomer waits for may have happened before it came, so the sleep ends when one comes. */
+  async #nextChange(): Promise<void> {
+    const { provider, call, session } = this.#work;
+    const { signal } = this.#newcomer;
+    if (signal.aborted) return;
+    try {
+      await provider.nextChange(spinOf(session.record), LOOK_AGAIN_MS, { ...call, signal: AbortSignal.any([call.signal, signal]) });
+    } catch (thrown) {
+      if (!signal.aborted) throw thrown;
+    }
   }
 
   #look(waiter: Waiter, seen: Observation | undefined): boolean {

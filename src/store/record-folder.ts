@@ -192,7 +192,11 @@ function refuseForeign(folder: string, name: string): never {
 /** The record files of the folder's life, oldest first. */
 function placesIn(folder: string): readonly Place[] {
   const names = namesIn(folder);
-  const places = names.flatMap((name) => placeOf(name) ?? []).filter(({ life }) => names.includes(`life.${life}`));
+  const places: Place[] = [];
+  for (const name of names) {
+    const place = placeOf(name);
+    if (place !== undefined && names.includes(`life.${place.life}`)) places.push(place);
+  }
   return places.length > 1 ? places.toSorted((a, b) => a.serial - b.serial) : places;
 }
 
@@ -202,7 +206,7 @@ function placeOf(name: string): Place | undefined {
 }
 
 function fileOf(folder: string, place: Place): string {
-  return join(folder, `record.${place.life}.${place.serial}.json`);
+  return `${folder}/record.${place.life}.${place.serial}.json`;
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -97,11 +97,12 @@ export function assertStored(value: unknown, refuse: (problem: string) => never)
 function problemOf(value: unknown): string | undefined {
   if (!isMembers(value)) return 'it is not an object';
   const { record, lease } = value;
+  const spec = memberOf(record, 'spec');
   return (
     wrongIn(value, STORED, '') ??
     (lease === undefined ? undefined : (wrongIn(lease, LEASE, 'lease.') ?? wrongIn(memberOf(lease, 'holder'), HOLDER, 'lease.holder.'))) ??
-    wrongIn(record, RECORD, 'record.') ??
-    wrongIn(memberOf(record, 'spec'), SPEC, 'record.spec.') ??
+    (fits(record, RECORD) ? undefined : wrongIn(record, RECORD, 'record.')) ??
+    (fits(spec, SPEC) ? undefined : wrongIn(spec, SPEC, 'record.spec.')) ??
     wrongResource(memberOf(record, 'resources')) ??
     wrongInterval(memberOf(record, 'spent'))
   );
@@ -110,33 +111,36 @@ function problemOf(value: unknown): string | undefined {
 function wrongResource(resources: unknown): string | undefined {
   if (!isMembers(resources)) return undefined;
   for (const key in resources) {
-    const path = `record.resources[${JSON.stringify(key)}].`;
     const resource = resources[key];
-    const wrong = wrongIn(resource, RESOURCE, path) ?? wrongIn(resource, BY_STATUS[String(memberOf(resource, 'status'))] ?? {}, path);
-    if (wrong !== undefined) return wrong;
-    if (memberOf(resource, 'key') !== key) return `${path}key is ${JSON.stringify(memberOf(resource, 'key'))}`;
+    const status = isMembers(resource) ? resource['status'] : undefined;
+    const own = (typeof status === 'string' ? BY_STATUS[status] : undefined) ?? {};
+    if (fits(resource, RESOURCE) && fits(resource, own) && resource['key'] === key) continue;
+    const path = `record.resources[${JSON.stringify(key)}].`;
+    return (
+      wrongIn(resource, RESOURCE, path) ?? wrongIn(resource, own, path) ?? `${path}key is ${JSON.stringify(memberOf(resource, 'key'))}`
+    );
   }
   return undefined;
 }
 
 function wrongInterval(spent: unknown): string | undefined {
   if (!Array.isArray(spent)) return undefined;
-  for (const [index, interval] of spent.entries()) {
-    const wrong = wrongIn(interval, INTERVAL, `record.spent[${index}].`);
-    if (wrong !== undefined) return wrong;
-  }
-  return undefined;
+  const index = spent.findIndex((interval) => !fits(interval, INTERVAL));
+  return index === -1 ? undefined : wrongIn(spent[index], INTERVAL, `record.spent[${index}].`);
 }
 
 function wrongIn(value: unknown, fields: Fields, path: string): string | undefined {
   if (!isMembers(value)) return `${path.slice(0, -1)} is not an object`;
-  for (const name in fields) {
-    if (fields[name]?.(value[name]) === true) continue;
-    return value[name] === undefined
-      ? `${path}${name} is missing`
-      : `${path}${name} is ${(JSON.stringify(value[name]) ?? '').slice(0, 60)}`;
-  }
-  return undefined;
+  const name = Object.keys(fields).find((field) => fields[field]?.(value[field]) !== true);
+  if (name === undefined) return undefined;
+  return value[name] === undefined ? `${path}${name} is missing` : `${path}${name} is ${(JSON.stringify(value[name]) ?? '').slice(0, 60)}`;
+}
+
+/** As wrongIn without words, for the many that are right. */
+function fits(value: unknown, fields: Fields): value is Members {
+  if (!isMembers(value)) return false;
+  for (const name in fields) if (fields[name]?.(value[name]) !== true) return false;
+  return true;
 }
 
 function memberOf(value: unknown, name: string): unknown {

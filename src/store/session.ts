@@ -23,7 +23,10 @@ export interface Session {
   check(): Promise<void>;
   /** Gives the lease back, after the updates under way. Repeatable; nothing happens where it is lost. */
   close(): Promise<void>;
-  /** Removes the record, once it is proven that nothing is left, and ends the session. @throws SpinError `lease-lost` */
+  /**
+   * Removes the record, once it is proven that nothing is left, and ends the session. A record that is gone already is removed.
+   * @throws SpinError `lease-lost`
+   */
   remove(): Promise<void>;
 }
 

@@ -68,7 +68,7 @@ export interface Store {
   /**
    * Creates (expected undefined) or replaces exactly the version read. Durable when it resolves: a crash afterwards loses nothing,
    * a crash before leaves the old one whole.
-   * @returns the new version, or `conflict` where another wrote first
+   * @returns the new version, or `conflict` where another wrote first, or replaced this write before its writer could look
    * @throws SpinError `state-unwritable`
    */
   write(expected: string | undefined, next: Omit<StoredRecord, 'version'>): Promise<string | 'conflict'>;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../src/core/ids.ts';
 import type { SpinRecord } from '../../src/store/record.ts';
 import type { Store, StoredRecord } from '../../src/store/store.ts';
-import { sampleEntry, sampleEvent, sampleHolder, sampleLease, sampleRecord, sampleResources, START } from '../store/samples.ts';
+import { sampleEntry, sampleEvent, sampleHolder, sampleLease, sampleRecord, sampleResources, START, there } from '../store/samples.ts';
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -90,7 +90,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         await created();
         const increment = async (through: Store): Promise<void> => {
           for (;;) {
-            const { version, record, fence } = (await through.read(id)) ?? expect.fail('the record is gone');
+            const { version, record, fence } = there(await through.read(id));
             if ((await through.write(version, unleased(record, fence + 1))) !== 'conflict') return;
           }
         };
@@ -156,7 +156,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         const record = { ...sampleRecord(), tags: { team: 'blue' } };
         await created(record);
         record.tags.team = 'red';
-        const read = (await store.read(id))?.record ?? expect.fail('no record');
+        const read = there(await store.read(id)).record;
         Object.assign(read.tags, { team: 'green' });
         expect((await store.read(id))?.record.tags).toEqual({ team: 'blue' });
       });

@@ -1,17 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addMoney, usd } from '../../src/core/money.ts';
-import { costOfIntervals, hourlyOf, instanceMs, intervalOf, intervalsOf, projectedCost } from '../../src/cost/intervals.ts';
+import { costOfIntervals, hourlyOf, instanceMs, intervalsOf, projectedCost } from '../../src/cost/intervals.ts';
+import { intervalOf } from '../../src/store/interval.ts';
+import { TABLE } from '../../src/lifecycle/table.ts';
 import { STATUSES, type Interval } from '../../src/store/record.ts';
 import { HOUR, T0, interval, record, resource } from './records.ts';
 
 describe('what is running', () => {
-  it('costs from its request until now in every status but released', () => {
+  it('costs from its request until now in every status that is billable', () => {
     const costs = STATUSES.map((status) => [
       status,
       costOfIntervals(intervalsOf(record({ resources: [resource({ status, hourly: usd(0.6) })] }), T0 + HOUR / 2)),
     ]);
-    expect(costs).toEqual(STATUSES.map((status) => [status, status === 'released' ? 0 : usd(0.3)]));
+    expect(costs).toEqual(STATUSES.map((status) => [status, TABLE[status].billable ? usd(0.3) : 0]));
   });
 
   it('adds to what was released before', () => {

@@ -16,10 +16,9 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
 import { createFileStore } from '../../src/store/file-store.ts';
-import { journalFile } from '../../src/store/journal.ts';
 import { REMOVED } from '../../src/store/record-file.ts';
 import type { Store } from '../../src/store/store.ts';
-import { sampleEntry, sampleEvent, sampleRecord, START } from './samples.ts';
+import { sampleEntry, sampleEvent, sampleRecord, START, there } from './samples.ts';
 import { stateFolder } from './state-folder.ts';
 import { raceWriters, startWriter } from './writers.ts';
 
@@ -43,25 +42,29 @@ async function withRecord(): Promise<{
   const store = open(dir);
   const version = await store.write(undefined, fresh);
   const folder = join(dir, 'spins', id);
-  return { dir, store, version, folder, file: join(folder, readdirSync(folder)[0] ?? '') };
+  return { dir, store, version, folder, file: join(folder, recordsIn(folder)[0] ?? '') };
+}
+
+function recordsIn(folder: string): readonly string[] {
+  return readdirSync(folder).filter((name) => name.startsWith('record.'));
 }
 
 describe('processes at once', () => {
   it('let one of 20 create', async () => {
     const dir = stateFolder();
     const answers = await raceWriters(20, 'create', dir);
-    expect(answers.toSorted()).toEqual([...Array.from({ length: 19 }, () => 'lost'), 'won']);
-    expect(readdirSync(join(dir, 'spins', id))).toHaveLength(1);
+    expect(answers.filter((answer) => answer === 'won')).toHaveLength(1);
+    expect(answers.filter((answer) => answer === 'lost')).toHaveLength(19);
+    expect(recordsIn(join(dir, 'spins', id))).toHaveLength(1);
     expect(readdirSync(join(dir, 'drafts'))).toEqual([]);
   });
 
-  it('lose no update, and no reader ever sees anything but a whole record, never an older one', async () => {
+  it('lose no update, and no reader ever sees anything but a whole record, never an older one', async ({ signal }) => {
     const { dir, store } = await withRecord();
-    const race = raceWriters(6, 'count', dir, 25);
-    let last = 0;
-    let running = true;
-    void race.finally(() => (running = false));
-    while (running) {
+    let answers: readonly unknown[] | undefined;
+    const race = raceWriters(6, 'count', dir, 25).finally(() => (answers ??= []));
+    void race.then((all) => (answers = all)).catch(() => {});
+    for (let last = 0; answers === undefined && !signal.aborted;) {
       const fence = (await store.read(id))?.fence ?? -1;
       expect(fence).toBeGreaterThanOrEqual(last);
       last = fence;
@@ -69,8 +72,9 @@ describe('processes at once', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await race).toEqual(Array.from({ length: 6 }, () => 'done'));
-    expect((await store.read(id))?.fence).toBe(150);
-    expect(readdirSync(join(dir, 'spins', id))).toHaveLength(1);
+    // More where a writer was told of a conflict because others had replaced its write before it could look.
+    expect((await store.read(id))?.fence).toBeGreaterThanOrEqual(150);
+    expect(recordsIn(join(dir, 'spins', id))).toHaveLength(1);
   });
 
   it('create and remove one ID in turns, each alone in between', async () => {
@@ -102,11 +106,11 @@ describe('processes at once', () => {
       await new Promise((resolve) => setTimeout(resolve, 3 + round * 2));
       writer.child.kill('SIGKILL');
       expect(await going).toBeUndefined();
-      const stored = (await store.read(id)) ?? expect.fail('the record is gone');
+      const stored = there(await store.read(id));
       expect(stored.fence).toBeGreaterThanOrEqual(last);
       last = stored.fence + 1;
       expect(await store.write(stored.version, { ...fresh, fence: last })).not.toBe('conflict');
-      expect(readdirSync(join(dir, 'spins', id))).toHaveLength(1);
+      expect(recordsIn(join(dir, 'spins', id))).toHaveLength(1);
     }
   });
 });
@@ -117,11 +121,11 @@ describe('what a crash leaves', () => {
     const before = readFileSync(file);
     await store.write(version, { ...fresh, fence: 1 });
     writeFileSync(file, before);
-    const stored = (await store.read(id)) ?? expect.fail('no record');
-    expect([stored.fence, readdirSync(folder).length]).toEqual([1, 2]);
+    const stored = there(await store.read(id));
+    expect([stored.fence, recordsIn(folder).length]).toEqual([1, 2]);
     expect(await store.write(version, { ...fresh, fence: 2 })).toBe('conflict');
     await store.write(stored.version, { ...fresh, fence: 3 });
-    expect(readdirSync(folder)).toHaveLength(1);
+    expect(recordsIn(folder)).toHaveLength(1);
   });
 
   it.each(['with the record', 'without the record'])(
@@ -135,22 +139,47 @@ describe('what a crash leaves', () => {
       expect(await store.write(version, fresh)).toBe('conflict');
       expect(await store.remove(id, version)).toBe('conflict');
       expect(await store.write(undefined, { ...fresh, fence: 5 })).not.toBe('conflict');
-      expect([(await store.read(id))?.fence, readdirSync(folder).length]).toEqual([5, 1]);
+      expect([(await store.read(id))?.fence, recordsIn(folder).length]).toEqual([5, 1]);
     },
   );
 
   it('is no record where the folder is empty, and makes room', async () => {
-    const { store, file } = await withRecord();
-    rmSync(file);
+    const { store, folder } = await withRecord();
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
     expect(await store.read(id)).toBeUndefined();
+    expect(await store.list()).toEqual({ records: [], unreadable: [] });
     expect(await store.write(undefined, fresh)).not.toBe('conflict');
+  });
+
+  it('is no record where it is of another life, and makes room', async () => {
+    const { store, file, folder, version } = await withRecord();
+    const text = readFileSync(file);
+    await store.remove(id, version);
+    mkdirSync(folder);
+    writeFileSync(file, text);
+    expect(await store.read(id)).toBeUndefined();
+    expect(await store.write(undefined, { ...fresh, fence: 5 })).not.toBe('conflict');
+    writeFileSync(file.replace('.1.json', '.99.json'), text);
+    expect([(await store.read(id))?.fence, await store.write(version, fresh)]).toEqual([5, 'conflict']);
+  });
+
+  it('does not let a slow writer win by the file of another slow one', async () => {
+    const { store, file, folder, version } = await withRecord();
+    const second = await store.write(version, { ...fresh, fence: 1 });
+    const third = await store.write(second, { ...fresh, fence: 2 });
+    // What a writer that expects the first version links, and has not taken back yet.
+    const slow = file.replace('.1.json', '.2.json');
+    writeFileSync(slow, readFileSync(join(folder, recordsIn(folder)[0] ?? ''), 'utf8').replace(/[0-9a-z]{26}/, '0'.repeat(26)));
+    expect(await store.write(second, { ...fresh, fence: 9 })).toBe('conflict');
+    expect(await store.remove(id, second)).toBe('conflict');
+    expect(await store.read(id)).toMatchObject({ version: third, fence: 2 });
   });
 
   it('does not let a writer of a removed record write it again', async () => {
     const { store, file, folder, version } = await withRecord();
     rmSync(file);
     expect(await store.write(version, fresh)).toBe('conflict');
-    expect(readdirSync(folder)).toEqual([]);
+    expect(recordsIn(folder)).toEqual([]);
   });
 
   it('is deleted from the drafts after an hour', async () => {
@@ -204,8 +233,9 @@ describe('a record that cannot be read', () => {
   });
 
   it('is a folder that holds something else only; it is not deleted to make room', async () => {
-    const { store, file, folder } = await withRecord();
-    rmSync(file);
+    const { store, version, folder } = await withRecord();
+    await store.remove(id, version);
+    mkdirSync(folder);
     writeFileSync(join(folder, 'notes.txt'), 'mine');
     await expect(store.write(undefined, fresh)).rejects.toMatchObject({
       code: 'record-damaged',
@@ -220,7 +250,7 @@ describe('a state folder that cannot be used', () => {
     const dir = stateFolder();
     writeFileSync(dir, 'a file');
     const store = open(dir);
-    const problem = { code: 'state-unwritable', message: expect.stringContaining(`${dir}`) };
+    const problem = { code: 'state-unwritable', message: expect.stringContaining(dir) };
     await expect(store.list()).rejects.toMatchObject(problem);
     await expect(store.read(id)).rejects.toMatchObject(problem);
     await expect(store.write(undefined, fresh)).rejects.toMatchObject({ ...problem, data: { code: 'ENOTDIR' } });
@@ -233,22 +263,9 @@ describe('a state folder that cannot be used', () => {
     const { dir, store, version } = await withRecord();
     // The kernel lets a file grow to 8 KiB and then fails the write, as a full disk does.
     const writer = await startWriter('grow', dir, { shell: `trap '' XFSZ; ulimit -f 8; exec "$@"` });
-    expect(await writer.go()).toMatchObject({ code: 'state-unwritable', message: expect.stringMatching(/drafts.*file too large/) });
+    expect(await writer.go()).toMatchObject({ code: 'state-unwritable', message: expect.stringMatching(/spins.web: file too large/) });
     expect(await store.read(id)).toEqual({ version, ...fresh });
     expect(readdirSync(join(dir, 'drafts'))).toEqual([]);
-  });
-
-  it.skipIf(process.platform !== 'linux')('says that the disk is full', async () => {
-    const { dir, store } = await withRecord();
-    symlinkSync('/dev/full', join(dir, 'ledger.ndjson'));
-    await expect(store.settle(sampleEntry(record))).rejects.toMatchObject({
-      message: expect.stringMatching(/ledger.*no space left on device \(ENOSPC\)/),
-      hint: expect.stringContaining('free some space'),
-    });
-    const journal = journalFile(dir, id, record.incarnation);
-    mkdirSync(dirname(journal), { recursive: true });
-    symlinkSync('/dev/full', journal);
-    expect(() => store.append(sampleEvent(record, 'one'))).not.toThrow();
   });
 
   it.skipIf(!mayDropRights())('leaves everything as it was where the folder is read-only', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { isSpinError } from '../../src/core/errors.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
-import { decodeRecord, encodeRecord, REMOVED } from '../../src/store/record-file.ts';
+import { decodeRecord, encodeRecord, REMOVED, stampOf } from '../../src/store/record-file.ts';
 import { sampleLease, sampleRecord, sampleResources } from './samples.ts';
 
 const id = parseSpinId('web');
+const stamp = '01arz3ndektsv4rrffq69g5fav';
 const file = '/state/spins/web/record.x.1.json';
 const stored = { record: sampleRecord({ resources: sampleResources() }), lease: sampleLease(), fence: 1 };
 
@@ -21,7 +22,7 @@ function problemOf(text: string): { readonly code: string; readonly message: str
 
 /** The text of the sample with one member, given by its path, set to another value or deleted. */
 function changed(path: readonly string[], value: unknown): string {
-  const document = JSON.parse(encodeRecord(stored)) as unknown;
+  const document = JSON.parse(encodeRecord(stored, stamp)) as unknown;
   let inner = document as Record<string, unknown>;
   for (const name of path.slice(0, -1)) inner = inner[name] as Record<string, unknown>;
   inner[path.at(-1) ?? ''] = value;
@@ -29,8 +30,13 @@ function changed(path: readonly string[], value: unknown): string {
 }
 
 it('reads what it wrote, with and without a lease', () => {
-  expect(decodeRecord(encodeRecord(stored), file, id)).toEqual(stored);
-  expect(decodeRecord(encodeRecord({ ...stored, lease: undefined }), file, id)).toEqual({ ...stored, lease: undefined });
+  expect(decodeRecord(encodeRecord(stored, stamp), file, id)).toEqual(stored);
+  expect(decodeRecord(encodeRecord({ ...stored, lease: undefined }, stamp), file, id)).toEqual({ ...stored, lease: undefined });
+});
+
+it('finds its stamp again, and none in what others wrote', () => {
+  expect(stampOf(encodeRecord(stored, stamp))).toBe(stamp);
+  expect([REMOVED, '', '{"schema":1}', encodeRecord(stored, stamp).slice(0, 20)].map(stampOf)).toEqual(['', '', '', '']);
 });
 
 it('reads a removal mark as nothing', () => {
@@ -38,7 +44,7 @@ it('reads a removal mark as nothing', () => {
 });
 
 it('takes a text that was cut at any byte for damaged, never for another record or for none', () => {
-  const bytes = Buffer.from(encodeRecord(stored));
+  const bytes = Buffer.from(encodeRecord(stored, stamp));
   // The last byte is the newline, which carries nothing.
   for (let length = 0; length < bytes.length - 1; length++) {
     expect(problemOf(bytes.subarray(0, length).toString()).code).toBe('record-damaged');
@@ -77,7 +83,7 @@ describe('a record is damaged where', () => {
     expect(problemOf(text)).toMatchObject({ code: 'record-damaged' });
   });
 
-  it.each(['null', '[]', '7', '"text"', '{}', '{"schema":1}', '\u0000\u0000\u0000'])('it is %j', (text) => {
+  it.each(['null', '[]', '7', '"text"', '{}', '{"schema":1}', '\u0000\u0000\u0000'])('the text is %j', (text) => {
     expect(problemOf(text)).toMatchObject({ code: 'record-damaged' });
   });
 });

@@ -92,3 +92,9 @@ export function sampleEntry(record: SpinRecord, incarnation: Incarnation = recor
   const { id, provider, owner, tags, createdAt } = record;
   return { v: 1, id, incarnation, provider, owner, tags, createdAt, releasedAt, intervals: [], cost: 'unknown' };
 }
+
+/** The value, where the test cannot go on without one. */
+export function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('there is none');
+  return value;
+}

@@ -20,6 +20,18 @@ it('counts a failed instance once, by its last class, however often it was tried
   ).toEqual({ healthy: 0, failed: 1, byClass: { 'exit-nonzero': 1 } });
 });
 
+it('counts an instance whose health never passed or that looped, and not one that only faltered', () => {
+  expect(
+    tally(
+      [1, 'instance.unhealthy', { instance: 'web@1.1', ...fault('health-never-passed') }],
+      [2, 'instance.exited', { instance: 'web@1.2', ...fault('crash-loop') }],
+      [3, 'instance.exited', { instance: 'web@1.3', data: { code: 1 } }],
+      [4, 'instance.healthy', { instance: 'web@1.3' }],
+      [5, 'resource.failed', { resource: service, ...fault('crash-loop') }],
+    ),
+  ).toEqual({ healthy: 1, failed: 2, byClass: { 'health-never-passed': 1, 'crash-loop': 1 } });
+});
+
 it('counts an instance as healthy that became so in the end', () => {
   expect(
     tally([1, 'bootstrap.failed', { instance: 'web@1.1', ...fault('timeout') }], [2, 'instance.healthy', { instance: 'web@1.1' }]),

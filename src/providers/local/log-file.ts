@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
 import { systemCode } from '../../core/errors.ts';
 import { entryBytes, indexFile, type LogIndex, parseIndex, readAt, rotatedFile, writeIndex } from './log-index.ts';
@@ -168,8 +168,8 @@ interface Archive {
 
 /**
  * Copies a log to `.1`, of one that outgrew its size twice over the last `maxBytes` only, and shifts the older files. Of each
- * pair the index goes first and comes last, so that an index always belongs to the file beside it. Without room
- * for a copy there is none: the log is emptied all the same.
+ * pair the index goes first and comes last, so that an index always belongs to the file beside it. Where there is no room
+ * the oldest files make room; where that does not help the log is emptied without a copy.
  */
 function tryArchive(
   log: number,
@@ -205,13 +205,25 @@ function tryArchive(
     if (systemCode(thrown) === undefined) throw thrown;
     if (fd !== undefined) closeSync(fd);
     rmSync(partial, { force: true });
-    return undefined;
+    return dropOldest(file, now.keepFiles) ? tryArchive(log, file, now, time) : undefined;
   }
 }
 
 /** The offset at which the first whole line at or after `offset` begins, where it begins soon. */
 function lineStart(log: number, offset: number): number {
   return offset + readAt(log, Buffer.allocUnsafe(LAST_BYTES), offset).indexOf(10) + 1;
+}
+
+/** False where there is none to drop. */
+function dropOldest(file: string, keepFiles: number): boolean {
+  for (let age = keepFiles; age >= 1; age--) {
+    const oldest = rotatedFile(file, age);
+    if (!existsSync(oldest)) continue;
+    rmSync(indexFile(oldest), { force: true });
+    rmSync(oldest, { force: true });
+    return !existsSync(oldest);
+  }
+  return false;
 }
 
 function shift(file: string, keepFiles: number): void {

@@ -45,9 +45,10 @@ export async function makeVolume(
     await rename(partial, path);
     return { bytes };
   } catch (thrown) {
+    const fault = await asFault(thrown, root, `volume ${name} cannot be made`);
     await removeTree(partial).catch(() => undefined);
     signal.throwIfAborted();
-    throw await asFault(thrown, root, `volume ${name} cannot be made`);
+    throw fault;
   }
 }
 
@@ -114,9 +115,10 @@ export async function snapshotVolume(root: string, name: string, file: string, s
       await handle.close();
     }
   } catch (thrown) {
+    const fault = await asFault(thrown, dirname(file), `volume ${name} cannot be written to ${file}`);
     await rm(partial, { force: true }).catch(() => undefined);
     signal.throwIfAborted();
-    throw await asFault(thrown, dirname(file), `volume ${name} cannot be written to ${file}`);
+    throw fault;
   }
 }
 
@@ -250,11 +252,14 @@ async function unlock(folder: string): Promise<void> {
   }
 }
 
-/** Sorts out what went wrong; a full disk is told by the disk, because tar only says it in words. */
+/** Less than this is no room for another file. */
+const NO_ROOM = 65_536;
+
+/** Sorts out what went wrong, before what is half done is removed: a full disk is told by the disk, because tar only says it in words. */
 async function asFault(thrown: unknown, folder: string, what: string): Promise<Fault> {
   const code = systemCode(thrown);
   const space = await statfs(folder).catch(() => undefined);
-  if (code === 'ENOSPC' || code === 'EDQUOT' || space?.bavail === 0) {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || (space !== undefined && space.bavail * space.bsize < NO_ROOM)) {
     return new Fault('capacity', 'disk-full', `${what}: no space left on the disk of ${folder}`, { cause: thrown });
   }
   if (thrown instanceof Fault) return thrown;
