@@ -122,6 +122,7 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
     }
     const work = workOn(app, session, await app.provider(record.provider));
     work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down' } });
+    if (request.expired === true) work.call.emit({ type: 'spin.expired', data: { enforcer: 'keeper' } });
     return await takeDown(app, work, request.force === true || request.expired === true);
   } finally {
     await session.close();
@@ -190,7 +191,9 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
       const listed = await provider.inventory({ id }, call);
       // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.
       const live = (await app.store.read(id))?.record.incarnation;
-      const found = listed.filter((thing) => thing.incarnation !== live && (incarnation === undefined || thing.incarnation === incarnation));
+      const found = listed.filter(
+        (thing) => thing.incarnation !== live && (incarnation === undefined || thing.incarnation === incarnation),
+      );
       if (found.length === 0) break;
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));

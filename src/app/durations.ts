@@ -1,10 +1,10 @@
 import { parseDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 
-/** A duration that a flag gives, in milliseconds. @throws SpinError `usage` */
-export function durationOf(flag: string, text: string): number {
+/** A duration that a flag gives, in milliseconds; `least` is the shortest that makes sense. @throws SpinError `usage` */
+export function durationOf(flag: string, text: string, least = 1): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms === 0)
+  if (ms === undefined || ms < least)
     throw new SpinError('usage', `${flag} ${JSON.stringify(text)} is not a duration`, { hint: 'write it like 90s, 5m or 1h30m' });
   return ms;
 }

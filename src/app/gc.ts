@@ -61,7 +61,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
 function policyOf(app: App, request: GcRequest): GcPolicy {
   const { gc: configured } = app.config.settings;
   return {
-    graceMs: request.grace === undefined ? configured.graceMs : durationOf('--grace', request.grace),
+    graceMs: request.grace === undefined ? configured.graceMs : durationOf('--grace', request.grace, 0),
     maxSpins: request.maxSpins ?? configured.maxSpins,
     maxPercent: request.maxPercent ?? configured.maxPercent,
   };

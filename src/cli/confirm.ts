@@ -24,7 +24,10 @@ export async function askOnTerminal(question: Question, world: World, signal: Ab
   try {
     // Ctrl-C in the question reaches readline, not the process.
     const interrupted = new Promise<never>((_resolve, reject) => {
-      lines.once('SIGINT', () => reject(new SpinError('interrupted', 'stopped by SIGINT', { hint: 'nothing was changed' })));
+      lines.once('SIGINT', () => {
+        world.stderr.write('\n');
+        reject(new SpinError('interrupted', 'stopped by SIGINT', { hint: 'nothing was changed' }));
+      });
       lines.once('close', () => reject(new SpinError('declined', 'no answer')));
     });
     const answer = await Promise.race([lines.question(`${clean(question.text)} [y/N] `, { signal }), interrupted]);

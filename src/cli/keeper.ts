@@ -1,18 +1,15 @@
 /** The keeper's own entry: `keeper <folder>`, started by the local provider and by nobody else. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { isoTime, systemClock } from '../core/clock.ts';
 import { type Emit, EVENTS } from '../core/events.ts';
 import { type Incarnation, parseSpinId } from '../core/ids.ts';
 import { runKeeper } from '../providers/local/keeper.ts';
-import { type KeeperConfig, readDocument } from '../providers/local/keeper/state.ts';
-import { MARK_VARIABLE, RUN_VARIABLE } from '../providers/local/layout.ts';
+import { type KeeperConfig, readConfig } from '../providers/local/keeper/state.ts';
+import { configFile, MARK_VARIABLE, RUN_VARIABLE } from '../providers/local/layout.ts';
 import { journalFile, openJournal } from '../store/journal.ts';
 
-const CONFIG_FILE = 'keeper.json';
-
 async function main(folder: string): Promise<number> {
-  const config = readDocument<KeeperConfig>(join(folder, CONFIG_FILE));
+  const config = readConfig(configFile(folder));
   // Released before this process came to run: there is nothing to keep.
   if (config === undefined) return 0;
   const going = new AbortController();

@@ -8,4 +8,6 @@ export interface Page {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly verbose: boolean;
+  /** What to type to run this program here: `spin`, or `npm run spin --` from a clone. */
+  readonly self: string;
 }

@@ -26,6 +26,8 @@ type Values = Readonly<Record<string, unknown>>;
  * @throws SpinError `usage`, with a suggestion where one word is near another
  */
 export function parse(argv: readonly string[], commands: readonly Command[], version: string, columns: () => number): Parsed {
+  // `spin help up` is what many type first.
+  if (argv[0] === 'help') return parse([...argv.slice(1), '--help'], commands, version, columns);
   let printed = '';
   let chosen: Parsed | undefined;
   // The parsers of the other commands are only needed where the line does not begin with a command.

@@ -1,4 +1,5 @@
 import type { Question } from '../app/context.ts';
+import { EXIT } from '../core/error-codes.ts';
 import type { Answer, Command } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { documentOf, printDocument, printEnd, printItem } from './document.ts';
@@ -33,7 +34,7 @@ export async function runIn(world: World): Promise<number> {
   const { argv } = world;
   let parsed: Parsed | undefined;
   try {
-    if (argv[0] === 'completion' || argv[0] === 'complete') return await complete(desk);
+    if (argv[0] === 'complete' || (argv[0] === 'completion' && !argv.includes('--help'))) return await complete(desk);
     parsed = parse(argv, COMMANDS, VERSION, () => helpWidth(world.stdout));
     if (parsed.kind === 'print') {
       await desk.stdout.write(asLines(parsed.text));
@@ -53,7 +54,7 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
   const { world } = desk;
   const reporter = makeReporter({ stream: () => world.stderr, env: world.env, globals, live: command.mutates });
   const interrupt = listenForSignals(
-    (line) => (globals.quiet || globals.output === 'json' ? undefined : reporter.note(line)),
+    (line) => (command.mutates && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
     () => reporter.abandon(),
   );
   try {
@@ -66,7 +67,14 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
     const answer = await command.run(app, { ...input, interactive: () => world.stdin.isTTY === true && world.stderr.isTTY === true });
     reporter.done();
-    return answer.kind === 'result' ? await printResult(desk, answer, command, globals) : await printStream(desk, answer, command, globals);
+    if (answer.kind === 'result') return await printResult(desk, answer, command, globals);
+    await printStream(desk, answer, command, globals);
+    return interrupt.signal.aborted ? EXIT.interrupted : EXIT.done;
+  } catch (thrown) {
+    // Who stops looking on needs no explanation.
+    if (interrupt.signal.aborted && thrown === interrupt.signal.reason && !command.mutates && globals.output === 'text')
+      return EXIT.interrupted;
+    throw thrown;
   } finally {
     reporter.done();
     interrupt.dispose();
@@ -92,7 +100,7 @@ async function printResult(desk: Desk, answer: Extract<Answer, { kind: 'result' 
   return exit;
 }
 
-async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' }>, command: Command, globals: Globals): Promise<number> {
+async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' }>, command: Command, globals: Globals): Promise<void> {
   const page = await pageFor(desk.world.stdout, desk.world, globals);
   for await (const item of answer.items) {
     const text =
@@ -100,7 +108,6 @@ async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' 
     await desk.stdout.write(text);
     if (desk.stdout.closed.aborted) break;
   }
-  return 0;
 }
 
 async function fail(desk: Desk, failure: Failure, command: string | undefined, globals: Globals): Promise<number> {
@@ -129,6 +136,7 @@ async function pageFor(stream: Outgoing, world: World, globals: Globals): Promis
     style: await makeStyle(takesColour(stream, world.env, globals.colour)),
     now: Date.now(),
     verbose: globals.verbose,
+    self: world.env['npm_package_name'] === 'spin' ? 'npm run spin --' : 'spin',
   };
 }
 

@@ -32,5 +32,7 @@ export function isBound(current: ResourceRecord, desire: Desire, bindings: Bindi
  * @param needs keys of what it needs now
  */
 export function standsOn(current: ResourceRecord, needs: readonly string[]): boolean {
-  return needs.filter((need) => current.kind === 'registration' || /^(?:secret|volume)\./.test(need)).every((need) => current.needs.includes(need));
+  return needs
+    .filter((need) => current.kind === 'registration' || /^(?:secret|volume)\./.test(need))
+    .every((need) => current.needs.includes(need));
 }

@@ -55,6 +55,7 @@ export function terminalReporter(stream: Outgoing, options: { readonly verbose: 
     if (spinning) spinner?.clear();
     told = true;
     stream.write(`${line}\n`);
+    refresh();
     if (spinning) spinner?.render();
   };
   /** No line may wrap: ora counts the lines that it has to clear. */

@@ -23,6 +23,12 @@ export function stateStyle(state: SpinState | string, style: Style): (text: stri
   return state === 'released' ? style.dim : style.yellow;
 }
 
+/** `is up`, `has failed`. */
+export function stateText(state: SpinState, style: Style): string {
+  const has = state === 'failed' || state === 'expired';
+  return `${has ? 'has' : 'is'} ${stateStyle(state, style)(state)}`;
+}
+
 /** `in 7h 59m (Tue 14:03), by keeper`; red words where nothing enforces it. */
 export function deadlineLine(deadline: string, enforcers: readonly Enforcer[], page: Page): string {
   const armed = enforcers.filter((enforcer) => enforcer.armed).map((enforcer) => enforcer.name);

@@ -4,7 +4,7 @@ import type { InstanceObservation } from '../../providers/provider.ts';
 import type { Page } from '../page.ts';
 import { columns, pairs } from '../text/columns.ts';
 import { span } from '../text/time.ts';
-import { deadlineLine, endpointRows, faultLines, lines, paragraphs, stateStyle } from './parts.ts';
+import { deadlineLine, endpointRows, faultLines, lines, paragraphs, stateStyle, stateText } from './parts.ts';
 
 /** One spin whole: what was written down beside what is seen now. */
 export function viewStatus(outcome: StatusOutcome, page: Page): string {
@@ -20,7 +20,7 @@ export function viewStatus(outcome: StatusOutcome, page: Page): string {
   ];
   const instances = outcome.resources.flatMap((resource) => resource.instances);
   return paragraphs([
-    `${style.bold(id)} is ${stateStyle(state, style)(state)}, on ${provider}, of ${owner}, ${span(outcome.ageMs)} old`,
+    `${style.bold(id)} ${stateText(state, style)}, on ${provider}, of ${owner}, ${span(outcome.ageMs)} old`,
     failure === undefined ? '' : faultLines(failure, style),
     pairs(facts, style),
     resourceTable(outcome.resources, page),

@@ -4,7 +4,7 @@ import type { Page } from '../page.ts';
 import { pairs } from '../text/columns.ts';
 import { took } from '../text/time.ts';
 import { changeTable } from './changes.ts';
-import { deadlineLine, endpointRows, lines, paragraphs, priceLine, stateStyle, warningLines } from './parts.ts';
+import { deadlineLine, endpointRows, lines, paragraphs, priceLine, stateText, warningLines } from './parts.ts';
 import { waterfall } from './waterfall.ts';
 
 /** Where to reach it, how long each phase took, what it costs, when it goes, and how to end it. */
@@ -13,7 +13,7 @@ export function viewUp(outcome: UpOutcome, page: Page): string {
   const { id, result, timings } = outcome;
   const head = `${style.bold(id)} ${headline(outcome, page)}`;
   if (result === 'detached') {
-    return paragraphs([head, warningLines(outcome.warnings, style), `Follow it with: ${style.bold(`spin events ${id} --follow`)}`]);
+    return paragraphs([head, warningLines(outcome.warnings, style), `Follow it with: ${style.bold(`${page.self} events ${id} --follow`)}`]);
   }
   const changed = outcome.changes.filter((change) => change.action !== 'keep');
   const facts: (readonly [string, string])[] = [
@@ -28,7 +28,7 @@ export function viewUp(outcome: UpOutcome, page: Page): string {
     result === 'unchanged' || timings.phases.length === 0 ? '' : waterfall(timings, page),
     pairs(facts, style),
     warningLines(outcome.warnings, style),
-    lines([`End it with: ${style.bold(`spin down ${id}`)}`]),
+    lines([`End it with: ${style.bold(`${page.self} down ${id}`)}`]),
   ]);
 }
 
@@ -39,7 +39,7 @@ export function briefUp(outcome: UpOutcome): string {
 
 function headline({ result, state, timings }: UpOutcome, { style }: Page): string {
   const served = timings.timeToServeMs ?? timings.convergenceMs ?? timings.totalMs;
-  const is = `is ${stateStyle(state, style)(state)}`;
+  const is = stateText(state, style);
   switch (result) {
     case 'created':
       return `${is}, created in ${took(served)}`;

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, constants, openSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, systemCode } from '../../core/errors.ts';
 import { Fault, FAULT_KINDS, type FaultKind } from '../fault.ts';
 import type { Observation } from '../provider.ts';
@@ -38,7 +39,10 @@ interface FaultWire {
 }
 
 /** What came of asking: an answer, or why there is none. Only `dead` proves that no keeper listens. */
-export type Asked = { readonly state: 'answered'; readonly status: KeeperStatus } | { readonly state: 'dead' } | { readonly state: 'silent'; readonly reason: string };
+export type Asked =
+  | { readonly state: 'answered'; readonly status: KeeperStatus }
+  | { readonly state: 'dead' }
+  | { readonly state: 'silent'; readonly reason: string; readonly cutOff: boolean };
 
 const MAX_LINE = 64 * 1024 * 1024;
 
@@ -53,10 +57,15 @@ export async function askKeeper(folder: string, request: KeeperRequest, timeoutM
     directory = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return { state: 'dead' };
-    return { state: 'silent', reason: messageOf(thrown) };
+    return { state: 'silent', reason: messageOf(thrown), cutOff: false };
   }
   try {
-    return await exchange(socketPath(directory), request, timeoutMs, signal);
+    for (let attempt = 1; ; attempt++) {
+      const asked = await exchange(socketPath(directory), request, timeoutMs, signal);
+      // Cut off by a keeper that ends: soon it is dead, or another has its place. Every request may be repeated.
+      if (asked.state !== 'silent' || !asked.cutOff || attempt === 5) return asked;
+      await delay(10 * attempt);
+    }
   } finally {
     closeSync(directory);
   }
@@ -71,7 +80,10 @@ function exchange(path: string, request: KeeperRequest, timeoutMs: number, signa
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     let text = '';
-    const timer = setTimeout(() => settle({ state: 'silent', reason: `no answer from the keeper within ${timeoutMs} ms` }), timeoutMs);
+    const timer = setTimeout(
+      () => settle({ state: 'silent', reason: `no answer from the keeper within ${timeoutMs} ms`, cutOff: false }),
+      timeoutMs,
+    );
     const abort = (): void => finish(() => reject(signal?.reason));
     const finish = (end: () => void): void => {
       clearTimeout(timer);
@@ -90,14 +102,21 @@ function exchange(path: string, request: KeeperRequest, timeoutMs: number, signa
       try {
         const answer = parseAnswer(text);
         if (answer.ok) settle({ state: 'answered', status: answer.status });
-        else finish(() => reject(new Fault(answer.fault.kind, answer.fault.class, answer.fault.message, { lastLines: answer.fault.lastLines })));
+        else
+          finish(() =>
+            reject(new Fault(answer.fault.kind, answer.fault.class, answer.fault.message, { lastLines: answer.fault.lastLines })),
+          );
       } catch {
-        settle({ state: 'silent', reason: 'the keeper ended before it answered' });
+        settle({ state: 'silent', reason: 'the keeper ended before it answered', cutOff: true });
       }
     });
     socket.on('error', (thrown) => {
       const code = systemCode(thrown);
-      settle(code === 'ENOENT' || code === 'ECONNREFUSED' ? { state: 'dead' } : { state: 'silent', reason: messageOf(thrown) });
+      settle(
+        code === 'ENOENT' || code === 'ECONNREFUSED'
+          ? { state: 'dead' }
+          : { state: 'silent', reason: messageOf(thrown), cutOff: code === 'ECONNRESET' || code === 'EPIPE' },
+      );
     });
   });
 }
@@ -115,7 +134,10 @@ export interface ControlServer {
  * Answers requests on the socket of a folder until closed. The caller holds the keeper's mutex, so a socket file
  * that is there already is a dead keeper's.
  */
-export async function serveControl(folder: string, answer: (request: KeeperRequest, gone: AbortSignal) => Promise<KeeperStatus>): Promise<ControlServer> {
+export async function serveControl(
+  folder: string,
+  answer: (request: KeeperRequest, gone: AbortSignal) => Promise<KeeperStatus>,
+): Promise<ControlServer> {
   const directory = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   rmSync(join(folder, SOCKET_NAME), { force: true });
   const open = new Set<Socket>();
@@ -127,12 +149,11 @@ export async function serveControl(folder: string, answer: (request: KeeperReque
       gone.abort(new Fault('transient', 'caller-gone', 'the caller closed its connection'));
     });
     socket.on('error', () => socket.destroy());
-    void readLine(socket).then(async (line) => {
-      if (line === undefined) socket.destroy();
-      else await respond(socket, line, gone.signal);
-    });
+    void respond(socket, gone.signal);
   });
-  const respond = async (socket: Socket, line: string, gone: AbortSignal): Promise<void> => {
+  const respond = async (socket: Socket, gone: AbortSignal): Promise<void> => {
+    const line = await readLine(socket);
+    if (line === undefined) return void socket.destroy();
     let reply: KeeperAnswer;
     try {
       reply = { ok: true, status: await answer(parseRequest(line), gone) };

@@ -73,7 +73,8 @@ function send(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {
     try {
       kill(entry.pid, signal);
     } catch (thrown) {
-      if (systemCode(thrown) !== 'ESRCH') throw new Fault('denied', 'signal-denied', `cannot signal process ${entry.pid} (${entry.name})`, { cause: thrown });
+      if (systemCode(thrown) !== 'ESRCH')
+        throw new Fault('denied', 'signal-denied', `cannot signal process ${entry.pid} (${entry.name})`, { cause: thrown });
     }
   }
 }

@@ -16,7 +16,10 @@ export interface InstanceFacts {
  * The environment of a process of an instance: the user's own, then spin's facts, volumes, the spec's `env`, secrets, and last
  * what nothing may override: the port that is allocated and the mark that the process is found by.
  */
-export async function instanceEnvironment(user: Readonly<Record<string, string | undefined>>, facts: InstanceFacts): Promise<Record<string, string>> {
+export async function instanceEnvironment(
+  user: Readonly<Record<string, string | undefined>>,
+  facts: InstanceFacts,
+): Promise<Record<string, string>> {
   const { folder, service, mark } = facts;
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(user)) if (value !== undefined) environment[name] = value;

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { Fault } from '../fault.ts';
 import type { Call, ExecRequest, ExecResult, SpinRef } from '../provider.ts';
 import { instanceEnvironment } from './environment.ts';
-import { type Desired, type Instances, readDocument } from './keeper/state.ts';
+import { readDesired, readInstances } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
 import { commandLine } from './run.ts';
 
@@ -18,8 +18,8 @@ export async function execInInstance(
   request: ExecRequest,
   call: Call,
 ): Promise<ExecResult> {
-  const state = readDocument<Instances>(folder.instances)?.instances[request.instance];
-  const wanted = state === undefined ? undefined : readDocument<Desired>(folder.desired)?.wanted[state.resource];
+  const state = readInstances(folder.instances)?.instances[request.instance];
+  const wanted = state === undefined ? undefined : readDesired(folder.desired)?.wanted[state.resource];
   if (state === undefined || wanted?.kind !== 'service') {
     throw new Fault('not-found', 'instance-missing', `${spin.id} has no instance ${JSON.stringify(request.instance)}`);
   }

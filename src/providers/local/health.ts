@@ -9,13 +9,21 @@ import { runToEnd, type Surroundings } from './bootstrap.ts';
 export type ProbeResult = string | undefined;
 
 /** GET; passes with the status asked for, else with any of 200 to 399. The body is not waited for. */
-export function probeHttp(probe: HealthProbe & { readonly type: 'http' }, host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+export function probeHttp(
+  probe: HealthProbe & { readonly type: 'http' },
+  host: string,
+  port: number,
+  timeoutMs: number,
+): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const asked = request({ host, port, path: probe.path, agent: false, headers: { 'user-agent': 'spin-health', connection: 'close' } }, (response) => {
-      const status = response.statusCode ?? 0;
-      const good = probe.status === undefined ? status >= 200 && status < 400 : status === probe.status;
-      settle(good ? undefined : `GET ${probe.path} answered ${status}`);
-    });
+    const asked = request(
+      { host, port, path: probe.path, agent: false, headers: { 'user-agent': 'spin-health', connection: 'close' } },
+      (response) => {
+        const status = response.statusCode ?? 0;
+        const good = probe.status === undefined ? status >= 200 && status < 400 : status === probe.status;
+        settle(good ? undefined : `GET ${probe.path} answered ${status}`);
+      },
+    );
     const timer = setTimeout(() => settle(`GET ${probe.path} gave no answer within ${timeoutMs} ms`), timeoutMs);
     const settle = (result: ProbeResult): void => {
       clearTimeout(timer);

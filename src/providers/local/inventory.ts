@@ -5,7 +5,7 @@ import { type Incarnation, isSpinId, type SpinId } from '../../core/ids.ts';
 import { Fault } from '../fault.ts';
 import type { Call, Found } from '../provider.ts';
 import { endGroup } from './end-group.ts';
-import { KEEPER_INSTANCE, spinFolder, spinsRoot } from './layout.ts';
+import { KEEPER_INSTANCE, type SpinFolder, spinFolder, spinsRoot } from './layout.ts';
 import { commandOf, identityOf, ProcessTable, type Identity } from './processes.ts';
 import { isOf, namesIn, removeFolder, secretsIn } from './release.ts';
 
@@ -60,24 +60,49 @@ async function reclaimSome(things: readonly Found[], place: Place, spin: Found, 
 
 async function endKeeper(place: Place, spin: Found, call: Call): Promise<void> {
   const isKeeper = (instance: string): boolean => instance === KEEPER_INSTANCE;
-  await endGroup({ owns: ({ mark }) => isOf(mark, spin, place.stateTag) && isKeeper(mark.instance), signal: 'SIGTERM', timeoutMs: GRACE_MS }, call.clock);
+  await endGroup(
+    { owns: ({ mark }) => isOf(mark, spin, place.stateTag) && isKeeper(mark.instance), signal: 'SIGTERM', timeoutMs: GRACE_MS },
+    call.clock,
+  );
 }
 
 function findFolders(place: Place, only: SpinId | undefined): readonly Found[] {
   const root = spinsRoot(place.stateDir);
   const ids = only === undefined ? namesIn(root) : existsSync(join(root, only)) ? [only] : [];
-  return ids.filter(isSpinId).flatMap((id) => namesIn(join(root, id)).filter(isIncarnation).flatMap((incarnation) => findParts(place, id, incarnation)));
+  return ids.filter(isSpinId).flatMap((id) =>
+    namesIn(join(root, id))
+      .filter(isIncarnation)
+      .flatMap((incarnation) => findParts(place, id, incarnation)),
+  );
 }
 
 function findParts(place: Place, id: SpinId, incarnation: Incarnation): readonly Found[] {
   const folder = spinFolder(place.stateDir, id, incarnation);
-  const createdAt = Math.round(statSync(folder.root).mtimeMs);
+  const seen = statSync(folder.root, { throwIfNoEntry: false });
+  // Released since the folder above it was read.
+  if (seen === undefined) return [];
+  const createdAt = Math.round(seen.birthtimeMs);
   const base = { provider: 'local', id, incarnation, createdAt };
-  const secrets = secretsIn(folder).map((name): Found => ({ ...base, resource: `secret.${name}`, kind: 'secret', what: `secret ${name}`, handle: { path: join(folder.secrets, name) } }));
-  const volumes = namesIn(folder.volumes).map(
-    (name): Found => ({ ...base, resource: `volume.${name}`, kind: 'volume', what: `volume ${name}`, handle: { path: join(folder.volumes, name) } }),
-  );
+  const secrets = secretsIn(folder).map((name): Found => ({
+    ...base,
+    resource: `secret.${name}`,
+    kind: 'secret',
+    what: `secret ${name}`,
+    handle: { path: join(folder.secrets, name) },
+  }));
+  const volumes = volumesIn(folder).map((name): Found => ({
+    ...base,
+    resource: `volume.${name}`,
+    kind: 'volume',
+    what: `volume ${name}`,
+    handle: { path: join(folder.volumes, name) },
+  }));
   return [{ ...base, resource: '', kind: 'folder', what: `folder ${folder.root}`, handle: { path: folder.root } }, ...secrets, ...volumes];
+}
+
+/** Names of the volumes that a folder holds, were it only what a broken try left. */
+function volumesIn(folder: SpinFolder): readonly string[] {
+  return [...new Set(namesIn(folder.volumes).map((name) => name.replace(/\.partial-[^.]*$|\.origin$/, '')))];
 }
 
 function findProcesses(place: Place, only: SpinId | undefined): readonly Found[] {

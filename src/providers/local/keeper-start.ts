@@ -4,7 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 import type { Call, SpinRef } from '../provider.ts';
 import { askKeeper, type KeeperRequest, type KeeperStatus } from './control.ts';
-import { type Desired, type KeeperConfig, readDocument, writeDocument } from './keeper/state.ts';
+import { type Desired, type KeeperConfig, writeDocument, readDesired } from './keeper/state.ts';
 import { KEEPER_INSTANCE, MARK_VARIABLE, RUN_VARIABLE, type SpinFolder, writeMark } from './layout.ts';
 
 const START_TIMEOUT_MS = 15_000;
@@ -23,11 +23,11 @@ export function makeFolder(folder: SpinFolder): void {
 }
 
 /** Writes what a keeper starts from; a deadline that is there already stays, as `enforce` moves it. */
-export function writeKeeperFiles(folder: SpinFolder, config: KeeperConfig, deadline: number): void {
-  writeDocument(folder.config, config, true);
+export async function writeKeeperFiles(folder: SpinFolder, config: KeeperConfig, deadline: number): Promise<void> {
+  await writeDocument(folder.config, config, true);
   if (!existsSync(folder.desired)) {
     const desired: Desired = { v: 1, deadline, wanted: {}, routePorts: {} };
-    writeDocument(folder.desired, desired, true);
+    await writeDocument(folder.desired, desired, true);
   }
 }
 
@@ -40,7 +40,9 @@ export async function askLiving(folder: SpinFolder, request: KeeperRequest, star
     const asked = await askKeeper(folder.root, request, ANSWER_TIMEOUT_MS, call.signal);
     if (asked.state === 'answered') return asked.status;
     if (attempt === 3) {
-      throw new Fault('transient', 'keeper-unreachable', `the keeper of ${start.config.id} does not answer`, { lastLines: lastLines(folder.keeperLog) });
+      throw new Fault('transient', 'keeper-unreachable', `the keeper of ${start.config.id} does not answer`, {
+        lastLines: lastLines(folder.keeperLog),
+      });
     }
     if (asked.state === 'dead') await startKeeper(folder, start, call);
     else await call.clock.sleep(100 * attempt, call.signal);
@@ -64,9 +66,9 @@ export async function startKeeper(folder: SpinFolder, start: KeeperStart, call: 
 
 async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promise<void> {
   // A keeper knows only these two files. Without them the incarnation was released, and nothing may come back to life in its folder.
-  const desired = existsSync(folder.root) ? readDocument<Desired>(folder.desired) : undefined;
+  const desired = existsSync(folder.root) ? readDesired(folder.desired) : undefined;
   if (desired === undefined) throw new Fault('not-found', 'spin-gone', `${start.config.id} has no keeper and no folder to start one from`);
-  if (!existsSync(folder.config)) writeKeeperFiles(folder, start.config, desired.deadline);
+  if (!existsSync(folder.config)) await writeKeeperFiles(folder, start.config, desired.deadline);
   const { id, incarnation, stateTag } = start.config;
   const mark = writeMark({ state: stateTag, id, incarnation, resource: 'keeper.keeper@1', instance: KEEPER_INSTANCE });
   const [program, ...args] = start.command;
@@ -80,7 +82,10 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
       cwd: '/',
     });
     child.once('error', (thrown) => (problem = messageOf(thrown)));
-    child.once('exit', (code, signal) => (problem = code === 0 ? undefined : `it ended with ${code === null ? signal : `exit code ${code}`}`));
+    child.once(
+      'exit',
+      (code, signal) => (problem = code === 0 ? undefined : `it ended with ${code === null ? signal : `exit code ${code}`}`),
+    );
     child.unref();
   } finally {
     closeSync(log);
@@ -92,7 +97,9 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
     if (asked.state === 'answered') return;
     if (problem !== undefined || call.clock.now() >= giveUp) {
       const reason = problem ?? `no answer within ${START_TIMEOUT_MS / 1000} s`;
-      throw new Fault('transient', 'keeper-unreachable', `the keeper of ${id} could not be started: ${reason}`, { lastLines: lastLines(folder.keeperLog) });
+      throw new Fault('transient', 'keeper-unreachable', `the keeper of ${id} could not be started: ${reason}`, {
+        lastLines: lastLines(folder.keeperLog),
+      });
     }
   }
 }

@@ -8,19 +8,23 @@ import { type Incarnation, parseSpinId } from '../../core/ids.ts';
 import { Fault } from '../fault.ts';
 import type { Observation } from '../provider.ts';
 import { type KeeperRequest, type KeeperStatus, serveControl } from './control.ts';
+import { endGroup } from './end-group.ts';
 import { claimFence } from './fences.ts';
 import { enforceDeadline } from './keeper/deadline.ts';
 import { HealthWatch } from './keeper/health-watch.ts';
-import type { Household } from './keeper/instance.ts';
+import type { Household } from './keeper/household.ts';
 import { Kept } from './keeper/kept.ts';
 import { InstanceLogs } from './keeper/logs.ts';
 import { observeService } from './keeper/observation.ts';
 import { Routes } from './keeper/routes.ts';
 import { Services } from './keeper/services.ts';
 import type { KeeperConfig, Wanted } from './keeper/state.ts';
-import { type SpinFolder, spinFolder } from './layout.ts';
+import { KEEPER_INSTANCE, type SpinFolder, spinFolder } from './layout.ts';
 import { createPorts } from './ports.ts';
 import { removeFolder } from './release.ts';
+
+const HOME_LOOK_MS = 1_000;
+const HOMELESS_GRACE_MS = 10_000;
 
 export interface KeeperOptions {
   readonly config: KeeperConfig;
@@ -34,8 +38,11 @@ export interface KeeperOptions {
   readonly signal: AbortSignal;
 }
 
-/** Why a keeper ended: it was released, told to go, was not needed as there is one already, or ended the spin itself at its deadline. */
-export type KeeperEnd = 'released' | 'interrupted' | 'second' | 'expired';
+/**
+ * Why a keeper ended: it was released, told to go, was not needed as there is one already, ended the spin itself at its
+ * deadline, or lost its folder, without which nobody could end what it runs.
+ */
+export type KeeperEnd = 'released' | 'interrupted' | 'second' | 'expired' | 'homeless';
 
 /**
  * The keeper of one spin: runs what desired.json wants, watches its health, routes to it, and ends it at the deadline.
@@ -73,6 +80,8 @@ export async function runKeeper(options: KeeperOptions): Promise<KeeperEnd> {
     (thrown: unknown) => (over.signal.aborted ? undefined : settled.reject(thrown)),
   );
 
+  void untilHomeless(folder.root, clock, over.signal).then((homeless) => (homeless ? settled.resolve('homeless') : undefined));
+
   const end = await settled.promise.finally(() => over.abort(new Fault('transient', 'keeper-stopped', 'the keeper stops')));
   if (end === 'expired') {
     emit({ type: 'spin.expired', data: { enforcer: 'keeper', alone: true } });
@@ -80,6 +89,7 @@ export async function runKeeper(options: KeeperOptions): Promise<KeeperEnd> {
   } else {
     await services.abandonAll();
   }
+  if (end === 'homeless') await endMarked(house.mark, clock);
   await control.close();
   await routes.closeAll();
   logs.closeAll();
@@ -120,7 +130,8 @@ async function respond(request: KeeperRequest, desk: Desk, signal: AbortSignal):
       break;
     case 'stop': {
       const inUse = kept.wanted.find(({ releasing }) => !releasing);
-      if (inUse !== undefined) throw new Fault('conflict', 'keeper-in-use', `the keeper still runs ${inUse.key}, which nobody asked to release`);
+      if (inUse !== undefined)
+        throw new Fault('conflict', 'keeper-in-use', `the keeper still runs ${inUse.key}, which nobody asked to release`);
       // The answer leaves first.
       setImmediate(desk.stopWhenEmpty);
       break;
@@ -132,7 +143,8 @@ async function respond(request: KeeperRequest, desk: Desk, signal: AbortSignal):
 }
 
 function statusOf(kept: Kept, routes: Routes): KeeperStatus {
-  const observe = (wanted: Wanted): Observation => (wanted.kind === 'service' ? observeService(wanted, kept.instancesOf(wanted.key)) : routes.observe(wanted));
+  const observe = (wanted: Wanted): Observation =>
+    wanted.kind === 'service' ? observeService(wanted, kept.instancesOf(wanted.key)) : routes.observe(wanted);
   const resources = Object.fromEntries(kept.wanted.map((wanted) => [wanted.key, observe(wanted)]));
   return { pid: process.pid, version: kept.version, deadline: kept.deadline, resources };
 }
@@ -147,6 +159,29 @@ async function untilChanged(kept: Kept, version: number, maxMs: number, clock: C
 
 async function endEverything(services: Services, routes: Routes): Promise<void> {
   await Promise.all([routes.endAll(), services.endAll()]);
+}
+
+/** True once the folder is gone, or is another one: somebody deleted the state under a running spin. */
+async function untilHomeless(root: string, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  const { ino } = statSync(root);
+  while (!signal.aborted) {
+    if (statSync(root, { throwIfNoEntry: false })?.ino !== ino) return true;
+    await clock.sleep(HOME_LOOK_MS, signal).catch(() => undefined);
+  }
+  return false;
+}
+
+/** Ends every process of the spin but the keeper, by the marks alone: there is no document left to go by. */
+async function endMarked(own: Household['mark'], clock: Clock): Promise<void> {
+  const { state, id, incarnation } = own;
+  await endGroup(
+    {
+      owns: ({ mark }) => mark.state === state && mark.id === id && mark.incarnation === incarnation && mark.instance !== KEEPER_INSTANCE,
+      signal: 'SIGTERM',
+      timeoutMs: HOMELESS_GRACE_MS,
+    },
+    clock,
+  );
 }
 
 function selfCommand(config: KeeperConfig, verb: string, ...flags: readonly string[]): readonly [string, ...string[]] {
@@ -174,7 +209,7 @@ function makeHousehold(options: KeeperOptions, folder: SpinFolder, kept: Kept) {
     drain: (instance, timeoutMs) => routes.drain(instance, timeoutMs),
     gaveUp: () => void options.spawnSelf(selfCommand(config, 'notice')).catch(() => undefined),
   };
-  return { services: new Services(house), routes, health, logs, ports };
+  return { services: new Services(house), routes, health, logs, ports, mark: house.mark };
 }
 
 /**
@@ -183,7 +218,10 @@ function makeHousehold(options: KeeperOptions, folder: SpinFolder, kept: Kept) {
  */
 function takeMutex(root: string): Promise<Server | undefined> {
   const { dev, ino } = statSync(root);
-  const name = createHash('sha256').update(`${realpathSync(root)}\n${dev}\n${ino}`).digest('hex').slice(0, 40);
+  const name = createHash('sha256')
+    .update(`${realpathSync(root)}\n${dev}\n${ino}`)
+    .digest('hex')
+    .slice(0, 40);
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (thrown) => (systemCode(thrown) === 'EADDRINUSE' ? resolve(undefined) : reject(thrown)));

@@ -29,13 +29,18 @@ export function spinsRoot(stateDir: string): string {
   return join(stateDir, 'local');
 }
 
+/** What a keeper reads first: it is started with nothing but the folder. */
+export function configFile(root: string): string {
+  return join(root, 'keeper.json');
+}
+
 export function spinFolder(stateDir: string, id: SpinId, incarnation: Incarnation): SpinFolder {
   const parent = join(spinsRoot(stateDir), id);
   const root = join(parent, incarnation);
   return {
     root,
     parent,
-    config: join(root, 'keeper.json'),
+    config: configFile(root),
     desired: join(root, 'desired.json'),
     instances: join(root, 'instances.json'),
     fences: join(root, 'fences'),
@@ -78,6 +83,7 @@ export function writeMark(mark: Mark): string {
 /** The mark as an environment holds it, or undefined where it is not one of ours. */
 export function parseMark(text: string): Mark | undefined {
   const [state, id, incarnation, resource, instance, ...rest] = text.split('/');
-  if (state === undefined || id === undefined || incarnation === undefined || resource === undefined || instance === undefined) return undefined;
+  if (state === undefined || id === undefined || incarnation === undefined || resource === undefined || instance === undefined)
+    return undefined;
   return rest.length === 0 ? { state, id, incarnation, resource, instance } : undefined;
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import type { Clock } from '../../core/clock.ts';
 import { systemCode } from '../../core/errors.ts';
 
 /** A TCP socket that listens on this machine. */
@@ -9,28 +10,94 @@ export interface Listener {
   readonly inode: string;
 }
 
-/** Those of the ports that something listens on, from one reading of the kernel's socket tables. */
-export function readListeners(ports: ReadonlySet<number>): ReadonlyMap<number, readonly Listener[]> {
+type ByPort = ReadonlyMap<number, readonly Listener[]>;
+
+const LINE_BYTES = 150;
+/** The counters tell of every change but one: a socket that closes while another opens. */
+const TRUSTED_MS = 100;
+
+/**
+ * The listening sockets of this machine. The kernel walks a table of up to hundreds of thousands of empty places to list
+ * sockets, milliseconds each time; so it is asked only when the number of sockets changed, and no more than so much of the time.
+ */
+export class ListenerTable {
+  readonly #clock: Clock;
+  #found: ByPort = new Map();
+  #counters = '';
+  #readAt = Number.NEGATIVE_INFINITY;
+  #tookMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Listeners by port, at most `maxAgeMs` old; with 0, as of now unless nothing can have changed. */
+  look(maxAgeMs: number): ByPort {
+    const now = this.#clock.now();
+    const age = now - this.#readAt;
+    if (age < maxAgeMs || age < this.#tookMs * 3) return this.#found;
+    const counters = readCounters();
+    if (counters.text === this.#counters && counters.text !== '' && age < TRUSTED_MS) return this.#found;
+    this.#counters = counters.text;
+    this.#readAt = now;
+    this.#found = readAll(counters);
+    this.#tookMs = this.#clock.now() - now;
+    return this.#found;
+  }
+}
+
+/** What listens on the ports now. */
+export function readListeners(ports: ReadonlySet<number>): ByPort {
+  return new Map([...readAll(readCounters())].filter(([port]) => ports.has(port)));
+}
+
+interface Counters {
+  readonly text: string;
+  /** Sockets of each family; undefined where the kernel does not say. */
+  readonly v4: number | undefined;
+  readonly v6: number | undefined;
+}
+
+function readCounters(): Counters {
+  const v4 = /^TCP: inuse (\d+)/m.exec(readTable('/proc/self/net/sockstat'))?.[1];
+  const v6 = /^TCP6: inuse (\d+)/m.exec(readTable('/proc/self/net/sockstat6'))?.[1];
+  return {
+    text: v4 === undefined ? '' : `${v4}/${v6}`,
+    v4: v4 === undefined ? undefined : Number(v4),
+    v6: v6 === undefined ? undefined : Number(v6),
+  };
+}
+
+function readAll({ v4, v6 }: Counters): ByPort {
   const found = new Map<number, Listener[]>();
-  for (const file of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
-    const text = readTable(file);
-    // Listening sockets are told by their state alone, so most lines are passed over without being split.
-    for (let at = text.indexOf(' 0A '); at >= 0; at = text.indexOf(' 0A ', at + 1)) {
-      const start = text.lastIndexOf('\n', at) + 1;
-      const end = text.indexOf('\n', at);
-      const fields = text
-        .slice(start, end < 0 ? undefined : end)
-        .trim()
-        .split(/\s+/);
-      const [address, hex] = (fields[1] ?? '').split(':');
-      const port = Number.parseInt(hex ?? '', 16);
-      const inode = fields[9];
-      if (fields[3] !== '0A' || address === undefined || inode === undefined || !ports.has(port)) continue;
-      const entry: Listener = { port, dial: dialOf(address), inode };
-      found.set(port, [...(found.get(port) ?? []), entry]);
-    }
+  const lines = [...listeningLines(v4), ...(v6 === 0 ? [] : readTable('/proc/self/net/tcp6').split('\n'))];
+  for (const line of lines) {
+    const fields = line.trim().split(/\s+/);
+    const [address, hex] = (fields[1] ?? '').split(':');
+    const inode = fields[9];
+    if (fields[3] !== '0A' || address === undefined || hex === undefined || inode === undefined) continue;
+    const port = Number.parseInt(hex, 16);
+    found.set(port, [...(found.get(port) ?? []), { port, dial: dialOf(address), inode }]);
   }
   return found;
+}
+
+/** Listening sockets come first, and every line has the same length: what follows need not be asked for. */
+function listeningLines(sockets: number | undefined): readonly string[] {
+  const table = openSync('/proc/self/net/tcp', 'r');
+  try {
+    const line = Buffer.alloc(LINE_BYTES);
+    const lines: string[] = [];
+    for (let row = 0; sockets === undefined || row <= sockets; row++) {
+      if (readSync(table, line, 0, LINE_BYTES, null) < LINE_BYTES) break;
+      const text = line.toString('latin1');
+      if (row > 0 && text.slice(33, 37) !== ' 0A ') break;
+      lines.push(text);
+    }
+    return lines;
+  } finally {
+    closeSync(table);
+  }
 }
 
 function readTable(file: string): string {

@@ -10,6 +10,7 @@ import { execInInstance } from './exec.ts';
 import { claimFence } from './fences.ts';
 import { inventory, reclaim } from './inventory.ts';
 import { askLiving, keeperConfig, type KeeperStart, makeFolder, startKeeper, writeKeeperFiles } from './keeper-start.ts';
+import { folderRedactor } from './keeper/logs.ts';
 import type { KeeperConfig, Wanted } from './keeper/state.ts';
 import { type SpinFolder, spinFolder } from './layout.ts';
 import { readLogs } from './log-reader.ts';
@@ -57,7 +58,9 @@ export function createLocalProvider(options: LocalOptions): Provider {
     create: (request, call) => {
       // Two calls for one resource are one: neither may find what the other has half done.
       const which = `${request.token} ${request.fence} ${request.count}`;
-      const making = underWay.get(which) ?? create(request, call, options, folderOf(request.spin), startOf(request.spin)).finally(() => underWay.delete(which));
+      const making =
+        underWay.get(which) ??
+        create(request, call, options, folderOf(request.spin), startOf(request.spin)).finally(() => underWay.delete(which));
       underWay.set(which, making);
       return making;
     },
@@ -100,7 +103,8 @@ export function createLocalProvider(options: LocalOptions): Provider {
       return [{ name: 'keeper', armed: false, detail: asked.state === 'dead' ? 'the keeper is not running' : asked.reason }];
     },
 
-    logs: (spin, query, call) => readLogs(folderOf(spin).logs, query, call.clock, call.signal),
+    // The keeper overwrites secrets some 0.1 s after they were printed; a reader must not be quicker.
+    logs: (spin, query, call) => readLogs(folderOf(spin).logs, query, call.clock, call.signal, folderRedactor(folderOf(spin))),
 
     exec: (spin, request, call) => execInInstance(options, folderOf(spin), spin, request, call),
 
@@ -114,7 +118,7 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
     case 'keeper':
       makeFolder(folder);
       claimFence(folder.fences, request.fence);
-      writeKeeperFiles(folder, start.config, request.deadline);
+      await writeKeeperFiles(folder, start.config, request.deadline);
       await startKeeper(folder, start, call);
       return { folder: folder.root };
     case 'secret': {
@@ -190,7 +194,12 @@ function wantedOf(request: CreateRequest): Wanted {
     case 'route':
       return { ...base, kind: 'route', service: desire.service, expose: desire.expose };
     case 'registration':
-      return { ...base, kind: 'registration', service: neededKey(request, `service.${desire.service}`), route: neededKey(request, desire.route) };
+      return {
+        ...base,
+        kind: 'registration',
+        service: neededKey(request, `service.${desire.service}`),
+        route: neededKey(request, desire.route),
+      };
     default:
       throw new InternalError(`the keeper does not run a ${desire.kind}`);
   }

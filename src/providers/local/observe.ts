@@ -3,7 +3,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { Call, Observation, Target } from '../provider.ts';
 import { type Asked, askKeeper } from './control.ts';
 import { observeUnkept } from './keeper/observation.ts';
-import { type Desired, type Instances, readDocument } from './keeper/state.ts';
+import { type Desired, type Instances, readDesired, readInstances } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
 import { ProcessTable } from './processes.ts';
 import { secretFile } from './secrets.ts';
@@ -27,10 +27,16 @@ export async function observeTargets(
   return { observations, version: asked.state === 'answered' ? asked.status.version : undefined };
 }
 
-async function observeOne(target: Target, folder: SpinFolder, asked: Asked, unkept: ((target: Target) => Observation) | undefined): Promise<Observation> {
+async function observeOne(
+  target: Target,
+  folder: SpinFolder,
+  asked: Asked,
+  unkept: ((target: Target) => Observation) | undefined,
+): Promise<Observation> {
   const { desire } = target;
   try {
-    if (desire.kind === 'secret') return existsSync(secretFile(folder.secrets, desire.name)) ? state('running', 'issued') : state('absent', 'not issued');
+    if (desire.kind === 'secret')
+      return existsSync(secretFile(folder.secrets, desire.name)) ? state('running', 'issued') : state('absent', 'not issued');
     if (desire.kind === 'volume') {
       if (await volumeExists(folder.volumes, desire.name)) return state('running', 'made');
       return (await volumeLeft(folder.volumes, desire.name)) ? state('pending', 'half made') : state('absent', 'not made');
@@ -54,8 +60,8 @@ function readUnkept(folder: SpinFolder, stateTag: string, targets: readonly Targ
   let instances: Instances | undefined;
   let marked: ReadonlySet<string>;
   try {
-    desired = readDocument<Desired>(folder.desired);
-    instances = readDocument<Instances>(folder.instances);
+    desired = readDesired(folder.desired);
+    instances = readInstances(folder.instances);
     marked = resourcesWithProcesses(targets, stateTag);
   } catch (thrown) {
     return () => state('unknown', `${UNKEPT}, and its state cannot be read: ${messageOf(thrown)}`);

@@ -5,7 +5,7 @@ import { messageOf, systemCode } from '../../core/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Command, ServiceSpec } from '../../spec/spec.ts';
 import type { Check } from '../provider.ts';
-import { type Desired, readDocument } from './keeper/state.ts';
+import { type Desired, readDesired } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
 
 /** Looks at all that can be known before anything is made; a check that needs running something is left to `create`. */
@@ -40,7 +40,8 @@ function checkFolder(stateDir: string): Check {
   try {
     let nearest = stateDir;
     while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
-    if (!statSync(nearest).isDirectory()) return check('state folder', false, `${nearest} is not a folder`, 'set SPIN_STATE to a folder of yours');
+    if (!statSync(nearest).isDirectory())
+      return check('state folder', false, `${nearest} is not a folder`, 'set SPIN_STATE to a folder of yours');
     accessSync(nearest, constants.W_OK | constants.X_OK);
     return check('state folder', true, stateDir);
   } catch (thrown) {
@@ -58,7 +59,9 @@ function checkService(service: ServiceSpec, userEnv: Readonly<Record<string, str
   // A bootstrap step may install what comes after it, so only the first command is sure to be missing.
   const first = commands[service.bootstrap.length === 0 ? 0 : 1];
   const missing = first === undefined ? undefined : missingProgram(first, service.dir, path);
-  return [check(name, missing === undefined, missing === undefined ? service.dir : `${missing} is not on PATH`, 'install it, or correct run:')];
+  return [
+    check(name, missing === undefined, missing === undefined ? service.dir : `${missing} is not on PATH`, 'install it, or correct run:'),
+  ];
 }
 
 /** The program of a list that no folder of PATH holds; what a shell string will run is not guessed at. */
@@ -84,7 +87,9 @@ function isExecutable(file: string): boolean {
 async function checkPorts(plan: Plan, services: readonly ServiceSpec[], folder: SpinFolder): Promise<readonly Check[]> {
   const routes = plan.resources.flatMap(({ desire }) => (desire.kind === 'route' ? [desire] : []));
   const fixed = [
-    ...services.flatMap((service) => (typeof service.port === 'number' ? [{ name: `port of ${service.name}`, host: '127.0.0.1', port: service.port }] : [])),
+    ...services.flatMap((service) =>
+      typeof service.port === 'number' ? [{ name: `port of ${service.name}`, host: '127.0.0.1', port: service.port }] : [],
+    ),
     ...routes.flatMap(({ service, expose }) =>
       typeof expose.port === 'number' ? [{ name: `router port of ${service}`, host: expose.host, port: expose.port }] : [],
     ),
@@ -103,7 +108,7 @@ async function checkPorts(plan: Plan, services: readonly ServiceSpec[], folder: 
 function ownPorts(folder: SpinFolder): ReadonlySet<number> {
   let desired: Desired | undefined;
   try {
-    desired = readDocument<Desired>(folder.desired);
+    desired = readDesired(folder.desired);
   } catch {
     return new Set();
   }

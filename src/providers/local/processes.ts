@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { systemCode } from '../../core/errors.ts';
-import { MARK_VARIABLE, type Mark, parseMark, RUN_VARIABLE } from './layout.ts';
+import { KEEPER_INSTANCE, MARK_VARIABLE, type Mark, parseMark, RUN_VARIABLE } from './layout.ts';
 
 /** A process that is never mistaken for another: a pid comes back, a pid with its start time on one boot does not. */
 export interface Identity {
@@ -16,8 +16,8 @@ export interface ProcessEntry {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** State letter; Z and X are gone. */
   readonly state: string;
+  readonly threads: number;
   readonly startTime: string;
   readonly name: string;
 }
@@ -59,13 +59,17 @@ export function readProcess(pid: number): ProcessEntry | undefined {
     parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
+    threads: Number(fields[17]),
     startTime,
   };
 }
 
-/** True where the kernel still runs it: a zombie answers kill(pid, 0), and is gone all the same. */
-export function runs(entry: ProcessEntry): boolean {
-  return entry.state !== 'Z' && entry.state !== 'X' && entry.state !== 'x';
+/**
+ * True where the kernel still runs it. A zombie answers kill(pid, 0), and is gone all the same, unless its other threads
+ * are still on their way out: until they are, its sockets are open and its ports taken.
+ */
+export function runs({ state, threads }: ProcessEntry): boolean {
+  return (state !== 'Z' && state !== 'X' && state !== 'x') || threads > 1;
 }
 
 export function identityOf(entry: ProcessEntry): Identity {
@@ -115,27 +119,36 @@ export class ProcessTable {
     });
   }
 
-  /** This process and its ancestors: what must not end itself by cleaning up around itself. */
+  /**
+   * A process and its ancestors: what must not end itself by cleaning up around itself. A keeper that started the process is
+   * none of them: it can go, and a `down` that it runs at the deadline counts on that.
+   */
   lineage(pid: number): ReadonlySet<number> {
     const line = new Set<number>();
-    for (let at: number | undefined = pid; at !== undefined && at > 0 && !line.has(at); at = this.find(at)?.parent) line.add(at);
+    for (let at = this.find(pid); at !== undefined && !line.has(at.pid); at = this.find(at.parent)) {
+      if (at.pid !== pid && this.mark(at)?.mark.instance === KEEPER_INSTANCE) break;
+      line.add(at.pid);
+    }
     return line;
   }
 }
 
 let underWay: Promise<ProcessTable> | undefined;
 
-/** A pass over /proc that begins after this call; callers of the same turn of the event loop share it. */
+/** Many instances end at once, each a moment apart; a pass costs more than it costs one of them to wait for the others. */
+const GATHER_MS = 4;
+
+/** A pass over /proc that begins after this call; all who ask within a few milliseconds share it. */
 export function freshProcesses(): Promise<ProcessTable> {
   underWay ??= new Promise<ProcessTable>((resolve, reject) => {
-    setImmediate(() => {
+    setTimeout(() => {
       underWay = undefined;
       try {
         resolve(new ProcessTable());
       } catch (thrown) {
         reject(thrown);
       }
-    });
+    }, GATHER_MS);
   });
   return underWay;
 }

@@ -5,7 +5,7 @@ import { Fault } from '../fault.ts';
 import type { Call, SpinRef, Target } from '../provider.ts';
 import { askKeeper } from './control.ts';
 import { endGroup } from './end-group.ts';
-import { type Desired, readDocument } from './keeper/state.ts';
+import { type Desired, readDesired } from './keeper/state.ts';
 import type { Mark, SpinFolder } from './layout.ts';
 import { destroySecret } from './secrets.ts';
 
@@ -24,7 +24,13 @@ export async function releaseUnkept(target: Target, stateTag: string, call: Call
  * Stops the keeper and removes the folder. A keeper that still runs services which nobody asked to release stays.
  * @throws Fault `conflict` `keeper-in-use`
  */
-export async function releaseKeeper(target: Target, fence: number, folder: SpinFolder, stateTag: string, call: Call): Promise<'requested' | 'absent'> {
+export async function releaseKeeper(
+  target: Target,
+  fence: number,
+  folder: SpinFolder,
+  stateTag: string,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const giveUp = call.clock.now() + STOP_TIMEOUT_MS;
   for (let pause = 3; ; pause = Math.min(50, pause * 1.5)) {
     const asked = await askKeeper(folder.root, { verb: 'stop', fence }, STOP_TIMEOUT_MS, call.signal);
@@ -52,7 +58,9 @@ export async function removeFolder(folder: SpinFolder): Promise<void> {
 
 /** Names of the secrets that a folder holds, were it only half of one. */
 export function secretsIn(folder: SpinFolder): readonly string[] {
-  return [...new Set(namesIn(folder.secrets).map((name) => name.replace(/(?:\.token|\.partial)+$/, '')))].filter((name) => !name.startsWith('.'));
+  return [...new Set(namesIn(folder.secrets).map((name) => name.replace(/(?:\.token|\.partial)+$/, '')))].filter(
+    (name) => !name.startsWith('.'),
+  );
 }
 
 /** Entries of a folder; none where it is not there. */
@@ -74,7 +82,7 @@ function refuseInUse(folder: SpinFolder): void {
   if (!existsSync(folder.desired)) return;
   let desired: Desired | undefined;
   try {
-    desired = readDocument<Desired>(folder.desired);
+    desired = readDesired(folder.desired);
   } catch {
     // Damaged by a crash of the machine: nothing that it could name runs any more, or the marks show it.
     return;

@@ -7,7 +7,7 @@ const GIVE_UP_MS = 60_000;
 const AFTERMATH_MS = 3_000;
 
 export interface DeadlineOptions {
-  readonly kept: Kept;
+  readonly kept: Pick<Kept, 'deadline'>;
   readonly clock: Clock;
   /** Runs `spin down` on this spin; resolves to its exit code. */
   readonly down: () => Promise<number>;
@@ -29,13 +29,14 @@ export async function enforceDeadline(options: DeadlineOptions, signal: AbortSig
       signal.throwIfAborted();
       if (code === 0) await clock.sleep(AFTERMATH_MS, signal);
       if (clock.now() < kept.deadline) break;
-      if (clock.now() + pause >= giveUp) return;
-      await clock.sleep(pause, signal);
+      const rest = giveUp - clock.now();
+      if (rest <= 0) return;
+      await clock.sleep(Math.min(pause, rest), signal);
     }
   }
 }
 
-async function untilDeadline(kept: Kept, clock: Clock, signal: AbortSignal): Promise<void> {
+async function untilDeadline(kept: Pick<Kept, 'deadline'>, clock: Clock, signal: AbortSignal): Promise<void> {
   for (let rest = kept.deadline - clock.now(); rest > 0; rest = kept.deadline - clock.now()) {
     await clock.sleep(Math.min(LOOK_MS, rest), signal);
   }

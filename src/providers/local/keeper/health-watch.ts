@@ -2,12 +2,15 @@ import { messageOf } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { Fault } from '../../fault.ts';
 import { probeCommand, probeHttp, type ProbeResult, probeTcp } from '../health.ts';
-import { type Listener, readListeners } from '../listeners.ts';
+import { type Listener, ListenerTable } from '../listeners.ts';
 import { freshProcesses, holdsSocket, type Identity, isAlive } from '../processes.ts';
 import { membersOf } from '../end-group.ts';
 import type { Instance } from './instance.ts';
 
 const FASTEST_MS = 12;
+/** So old may be what is known of the sockets of an instance that has opened its port. */
+const OPENED_AGE_MS = 500;
+const NOBODY: ReadonlyMap<number, readonly Listener[]> = new Map();
 /** Looks in a row at which a port must be another's before that is believed: a process between listen and look is no stranger. */
 const FOREIGN_LOOKS = 3;
 
@@ -30,16 +33,17 @@ interface Watched {
 
 /**
  * The health checks of all instances. Young instances are looked at every few milliseconds, with one reading of the socket
- * tables for all of them; the pace falls to the interval of the spec as they age, and as the reading itself gets slower.
+ * tables for all of them; the pace falls to the interval of the spec as they age.
  */
 export class HealthWatch {
   readonly #clock: Clock;
+  readonly #table: ListenerTable;
   readonly #watched = new Map<string, Watched>();
   #wake: () => void = () => undefined;
-  #lookMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#table = new ListenerTable(clock);
   }
 
   add(instance: Instance): void {
@@ -70,7 +74,7 @@ export class HealthWatch {
       const now = this.#clock.now();
       for (const [name, watched] of this.#watched) if (!isCurrent(watched)) this.#watched.delete(name);
       const due = [...this.#watched.values()].filter((watched) => !watched.busy && watched.nextAt <= now + FASTEST_MS / 2);
-      if (due.length > 0) this.#look(due, now, signal);
+      if (due.length > 0) this.#lookAt(due, now, signal);
       const next = Math.min(...[...this.#watched.values()].map((watched) => (watched.busy ? Number.POSITIVE_INFINITY : watched.nextAt)));
       await this.#sleep(Math.min(1_000, Math.max(next - this.#clock.now(), FASTEST_MS / 2)), signal);
     }
@@ -82,25 +86,34 @@ export class HealthWatch {
     await this.#clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
   }
 
+  /** A keeper that has no file descriptor left for a moment must not die of it. */
+  #lookAt(due: readonly Watched[], now: number, signal: AbortSignal): void {
+    try {
+      this.#look(due, now, signal);
+    } catch (thrown) {
+      for (const watched of due) {
+        watched.nextAt = now + OPENED_AGE_MS;
+        watched.instance.waitsFor(messageOf(thrown));
+      }
+    }
+  }
+
   /** One look at all that are due; probes go out and come back by themselves, so that no slow one holds back another. */
   #look(due: readonly Watched[], now: number, signal: AbortSignal): void {
-    const before = this.#clock.now();
-    const ports = new Set(due.flatMap(({ instance }) => (needsPort(instance) && instance.state.port !== undefined ? [instance.state.port] : [])));
-    const listeners = ports.size === 0 ? new Map<number, readonly Listener[]>() : readListeners(ports);
-    if (ports.size > 0) this.#lookMs = this.#clock.now() - before;
+    const waiting = due.some(({ instance, opened }) => needsPort(instance) && !opened);
+    const listeners = due.some(({ instance }) => needsPort(instance)) ? this.#table.look(waiting ? 0 : OPENED_AGE_MS) : NOBODY;
     for (const watched of due) {
       watched.nextAt = now + this.#pace(watched, now);
       watched.busy = true;
-      void this.#check(watched, listeners.get(watched.instance.state.port ?? 0) ?? [], signal)
-        .catch((thrown: unknown) => messageOf(thrown))
-        .then((result) => {
-          if (isCurrent(watched)) this.#judge(watched, result);
-        })
-        .finally(() => {
-          watched.busy = false;
-          if (watched.nextAt <= this.#clock.now()) this.#wake();
-        });
+      void this.#probe(watched, listeners.get(watched.instance.state.port ?? 0) ?? [], signal);
     }
+  }
+
+  async #probe(watched: Watched, listeners: readonly Listener[], signal: AbortSignal): Promise<void> {
+    const verdict = await this.#check(watched, listeners, signal).catch((thrown: unknown): Verdict => ({ reason: messageOf(thrown) }));
+    if (isCurrent(watched)) this.#judge(watched, verdict);
+    watched.busy = false;
+    if (watched.nextAt <= this.#clock.now()) this.#wake();
   }
 
   async #check(watched: Watched, listeners: readonly Listener[], signal: AbortSignal): Promise<Verdict> {
@@ -119,10 +132,12 @@ export class HealthWatch {
     }
     const { port } = instance.state;
     if (port === undefined || listeners.length === 0) return { reason: `nothing listens on port ${port ?? '?'} yet` };
-    if (!(await this.#ownsAll(watched, listeners))) return { reason: `port ${port} is held by a process that is not its own`, foreign: true };
+    if (!(await this.#ownsAll(watched, listeners)))
+      return { reason: `port ${port} is held by a process that is not its own`, foreign: true };
     watched.opened = true;
     const host = listeners.some(({ dial }) => dial === '127.0.0.1') ? '127.0.0.1' : (listeners[0]?.dial ?? '127.0.0.1');
-    const reason: ProbeResult = probe.type === 'http' ? await probeHttp(probe, host, port, timeoutMs) : await probeTcp(host, port, timeoutMs);
+    const reason: ProbeResult =
+      probe.type === 'http' ? await probeHttp(probe, host, port, timeoutMs) : await probeTcp(host, port, timeoutMs);
     return reason === undefined ? { passed: host } : { reason };
   }
 
@@ -134,18 +149,25 @@ export class HealthWatch {
     let owned = isHeldBy([watched.process.pid]);
     if (!owned) {
       const { mark } = watched.instance;
-      const members = membersOf({ leader: watched.process, owns: (marked) => marked.run === watched.run && marked.mark.instance === mark.instance && marked.mark.incarnation === mark.incarnation }, await freshProcesses());
+      const members = membersOf(
+        {
+          leader: watched.process,
+          owns: (marked) =>
+            marked.run === watched.run && marked.mark.instance === mark.instance && marked.mark.incarnation === mark.incarnation,
+        },
+        await freshProcesses(),
+      );
       owned = isHeldBy(members.map(({ pid }) => pid));
     }
     if (owned) watched.owned = new Set(listeners.map(({ inode }) => inode));
     return owned;
   }
 
-  #judge(watched: Watched, verdict: Verdict | string): void {
+  #judge(watched: Watched, verdict: Verdict): void {
     const { instance } = watched;
     const { health } = instance.service;
     const now = this.#clock.now();
-    if (typeof verdict === 'object' && 'passed' in verdict) {
+    if ('passed' in verdict) {
       watched.passes += 1;
       watched.failures = 0;
       watched.foreignLooks = 0;
@@ -154,10 +176,10 @@ export class HealthWatch {
       else watched.nextAt = now + health.intervalMs;
       return;
     }
-    const reason = typeof verdict === 'string' ? verdict : verdict.reason;
+    const { reason, foreign } = verdict;
     watched.passes = 0;
     watched.failures += 1;
-    watched.foreignLooks = typeof verdict === 'object' && verdict.foreign === true ? watched.foreignLooks + 1 : 0;
+    watched.foreignLooks = foreign === true ? watched.foreignLooks + 1 : 0;
     instance.waitsFor(reason);
     if (instance.state.state === 'healthy' && watched.failures >= health.unhealthyAfter) {
       instance.becameUnhealthy(reason);
@@ -189,7 +211,7 @@ export class HealthWatch {
     const age = now - watched.startedAt;
     // A command is a process each time; a look at the socket tables is next to nothing, unless they are long.
     const base = watched.instance.service.health.probe.type === 'command' ? 100 : FASTEST_MS;
-    const young = Math.max(base, this.#lookMs * 10, age / 50);
+    const young = Math.max(base, age / 50);
     return Math.min(intervalMs, young);
   }
 }
@@ -210,7 +232,11 @@ function lateFault(watched: Watched, reason: string): Fault {
   const { name, service } = watched.instance;
   const seconds = service.health.deadlineMs / 1000;
   if (needsPort(watched.instance) && !watched.opened) {
-    return new Fault('invalid', 'port-never-opened', `${name} did not listen on its port (PORT=${watched.instance.state.port}) within ${seconds} s`);
+    return new Fault(
+      'invalid',
+      'port-never-opened',
+      `${name} did not listen on its port (PORT=${watched.instance.state.port}) within ${seconds} s`,
+    );
   }
   return new Fault('invalid', 'health-never-passed', `${name} did not become healthy within ${seconds} s: ${reason}`);
 }

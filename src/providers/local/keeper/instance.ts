@@ -1,45 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import type { Clock } from '../../../core/clock.ts';
+import { mkdirSync, rmSync } from 'node:fs';
 import { messageOf } from '../../../core/errors.ts';
-import type { Emit, FaultNote } from '../../../core/events.ts';
+import type { FaultNote } from '../../../core/events.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
-import { exitFault, runBootstrap, runToEnd, type Surroundings } from '../bootstrap.ts';
+import { runBootstrap, runToEnd, type Surroundings } from '../bootstrap.ts';
 import { endGroup } from '../end-group.ts';
 import { instanceEnvironment, scratchFolder } from '../environment.ts';
-import { instanceName, type Mark, type SpinFolder } from '../layout.ts';
+import { instanceName, type Mark } from '../layout.ts';
 import { readListeners } from '../listeners.ts';
-import type { Ports } from '../ports.ts';
 import { freshProcesses, type Identity, identityOf, isAlive, type Marked } from '../processes.ts';
 import { commandLine } from '../run.ts';
-import type { Kept } from './kept.ts';
-import type { InstanceLogs } from './logs.ts';
+import { describeExit, failureOf, pauseAfter, readExit } from './ends.ts';
+import type { Household } from './household.ts';
 import { type Exit, startProcess } from './spawn.ts';
 import type { InstanceState, WantedService } from './state.ts';
 
-/** What an instance needs of its keeper. */
-export interface Household {
-  readonly folder: SpinFolder;
-  readonly mark: Pick<Mark, 'state' | 'id' | 'incarnation'>;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  /** The user's environment. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly kept: Kept;
-  readonly ports: Ports;
-  readonly logs: InstanceLogs;
-  /** Called when an instance became able, or unable, to take requests. */
-  readonly poolChanged: () => void;
-  /** Called when an instance has a process whose health is to be watched. */
-  readonly watch: (instance: Instance) => void;
-  /** Takes an instance out of the router's pools and waits for its requests, at most `timeoutMs`. */
-  readonly drain: (instance: string, timeoutMs: number) => Promise<{ readonly inFlight: number }>;
-  /** Called when an instance that had served failed for good, so that the record can say so. */
-  readonly gaveUp: () => void;
-}
-
-const FIRST_BACKOFF_MS = 100;
-const LAST_BACKOFF_MS = 10_000;
 const ADOPTED_POLL_MS = 100;
 const LEFTOVER_GRACE_MS = 1_000;
 
@@ -305,7 +280,7 @@ export class Instance {
     }
     const now = clock.now();
     const ends = [...this.state.ends.filter((time) => time > now - service.restart.windowMs), now];
-    const fault = this.#endFault(exit, ends.length, wasHealthy);
+    const fault = failureOf(this.name, exit, ends.length, wasHealthy, service.restart);
     this.#note({ ends, ...(exit.code === undefined ? {} : { exitCode: exit.code }) });
     const data = { ...(exit.code === undefined ? {} : { code: exit.code }), ...(exit.signal === undefined ? {} : { signal: exit.signal }) };
     const note = fault === undefined ? undefined : this.#describe(fault);
@@ -318,23 +293,12 @@ export class Instance {
       return undefined;
     }
     if (portLost && service.port === 'auto') this.#givePortUp();
-    return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (ends.length - 1));
-  }
-
-  /** The failure that an end means, or undefined where the service is started again. */
-  #endFault(exit: Exit, ends: number, wasHealthy: boolean): Fault | undefined {
-    const { restart } = this.#wanted.service;
-    const fault = exitFault(this.name, exit) ?? new Fault('invalid', 'exited', `${this.name} ended with exit code 0`);
-    // Starting it again would not make the command appear.
-    if (!wasHealthy && fault.class === 'missing-command') return fault;
-    if (restart.policy === 'never' || (restart.policy === 'on-failure' && exit.code === 0)) return fault;
-    if (ends < restart.max) return undefined;
-    return new Fault('invalid', 'crash-loop', `${this.name} ended ${ends} times within ${restart.windowMs / 1000} s, last: ${describeExit(exit)}`);
+    return pauseAfter(ends.length);
   }
 
   async #end(): Promise<void> {
-    const { kept, emit, clock, logs, ports } = this.#house;
-    const { service, key } = this.#wanted;
+    const { kept, clock, logs, ports } = this.#house;
+    const { service } = this.#wanted;
     this.#stop.abort(new Fault('transient', 'released', `${this.name} is being released`));
     const alive = this.state.process !== undefined && isAlive(this.state.process);
     this.#note({ state: 'draining', reason: 'waiting for its requests to end' });
@@ -343,7 +307,7 @@ export class Instance {
     await this.#house.drain(this.name, service.drain.timeoutMs);
     if (alive && service.drain.hook !== undefined) await this.#hook(service.drain.hook);
     this.#note({ state: 'stopping', reason: `waiting for it to end after ${service.drain.signal}` });
-    for (let ended = false; !ended; ) {
+    for (let ended = false; !ended;) {
       try {
         await this.#clearAll();
         ended = true;
@@ -358,7 +322,6 @@ export class Instance {
     rmSync(this.#exitFile(), { force: true });
     const { port } = this.state;
     if (port !== undefined) ports.release(port);
-    emit({ type: 'instance.exited', phase: 'release', resource: key, instance: this.name, data: { released: true } });
     await kept.forgetInstance(this.name).catch(() => undefined);
   }
 
@@ -380,7 +343,10 @@ export class Instance {
   async #clearRun(signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
     const { process: leader, run } = this.state;
     const owns = (marked: Marked): boolean => this.#isMine(marked) && marked.run === run;
-    await endGroup({ ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, owns, signal, timeoutMs }, this.#house.clock);
+    await endGroup(
+      { ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, owns, signal, timeoutMs },
+      this.#house.clock,
+    );
   }
 
   /** Ends all that carries the mark of this instance: its process, what escaped, what bootstrap steps left in the background. */
@@ -393,7 +359,13 @@ export class Instance {
 
   #isMine({ mark }: Marked): boolean {
     const mine = this.mark;
-    return mark.instance === mine.instance && mark.resource === mine.resource && mark.incarnation === mine.incarnation && mark.id === mine.id && mark.state === mine.state;
+    return (
+      mark.instance === mine.instance &&
+      mark.resource === mine.resource &&
+      mark.incarnation === mine.incarnation &&
+      mark.id === mine.id &&
+      mark.state === mine.state
+    );
   }
 
   async #ensurePort(): Promise<void> {
@@ -419,7 +391,9 @@ export class Instance {
   #command(): readonly [string, ...string[]] {
     const line = commandLine(this.#wanted.service.run);
     // The exit code of a job must outlive a keeper that does not see it, so a shell around the job writes it down.
-    return this.#wanted.service.job ? ['/bin/sh', '-c', '"$@"; code=$?; printf %s "$code" >"$0"; exit "$code"', this.#exitFile(), ...line] : line;
+    return this.#wanted.service.job
+      ? ['/bin/sh', '-c', '"$@"; code=$?; printf %s "$code" >"$0"; exit "$code"', this.#exitFile(), ...line]
+      : line;
   }
 
   #exitFile(): string {
@@ -461,14 +435,4 @@ function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Prom
     signal.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-function readExit(file: string): number | undefined {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
-function describeExit({ code, signal }: Exit): string {
-  if (code !== undefined) return `exit code ${code}`;
-  return signal === undefined ? 'it ended while no keeper watched' : `ended by ${signal}`;
 }

@@ -1,5 +1,14 @@
 import type { SpinFolder } from '../layout.ts';
-import { type Desired, type Instances, type InstanceState, readDocument, type Wanted, writeDocument, Writer } from './state.ts';
+import {
+  type Desired,
+  type Instances,
+  type InstanceState,
+  type Wanted,
+  writeDocument,
+  Writer,
+  readDesired,
+  readInstances,
+} from './state.ts';
 
 /** What a keeper should run and what it did, in memory and in its two documents; counts every change. */
 export class Kept {
@@ -18,11 +27,11 @@ export class Kept {
   constructor(folder: SpinFolder, startedAt: number) {
     this.#folder = folder;
     this.#version = startedAt;
-    const desired = readDocument<Desired>(folder.desired);
+    const desired = readDesired(folder.desired);
     this.#deadline = desired?.deadline ?? Number.POSITIVE_INFINITY;
     for (const [key, wanted] of Object.entries(desired?.wanted ?? {})) this.#wanted.set(key, wanted);
     for (const [address, port] of Object.entries(desired?.routePorts ?? {})) this.#routePorts.set(address, port);
-    for (const [name, state] of Object.entries(readInstances(folder))) this.#instances.set(name, state);
+    for (const state of knownInstances(folder)) this.#instances.set(state.name, state);
     this.#desiredWriter = new Writer(() => writeDocument(this.#folder.desired, this.#desired(), true));
     // Not flushed to the disk: it tells of processes, and what takes the cache away takes those away as well.
     this.#instancesWriter = new Writer(() => writeDocument(this.#folder.instances, this.#done(), false));
@@ -129,11 +138,11 @@ function settled(write: Promise<void>): Promise<void> {
   return write;
 }
 
-function readInstances(folder: SpinFolder): Readonly<Record<string, InstanceState>> {
+function knownInstances(folder: SpinFolder): readonly InstanceState[] {
   try {
-    return readDocument<Instances>(folder.instances)?.instances ?? {};
+    return Object.values(readInstances(folder.instances)?.instances ?? {});
   } catch {
     // Only a crash of the machine leaves it damaged, and no process outlived that.
-    return {};
+    return [];
   }
 }

@@ -43,7 +43,9 @@ function isGood(wanted: WantedService, state: InstanceState): boolean {
 
 function stopping(states: readonly InstanceState[]): string {
   const left = states[0];
-  return left === undefined ? 'all instances ended' : `${left.name}: ${left.reason}${states.length > 1 ? ` (and ${states.length - 1} more)` : ''}`;
+  return left === undefined
+    ? 'all instances ended'
+    : `${left.name}: ${left.reason}${states.length > 1 ? ` (and ${states.length - 1} more)` : ''}`;
 }
 
 function observeInstance(state: InstanceState): InstanceObservation {
@@ -63,7 +65,9 @@ function endpointOf(wanted: WantedService, state: InstanceState): readonly Endpo
   if (state.port === undefined) return [];
   const host = state.host ?? '127.0.0.1';
   const speaksHttp = wanted.service.health.probe.type === 'http' || wanted.service.expose !== undefined;
-  return [{ service: wanted.service.name, via: 'instance', host, port: state.port, ...(speaksHttp ? { url: urlOf(host, state.port) } : {}) }];
+  return [
+    { service: wanted.service.name, via: 'instance', host, port: state.port, ...(speaksHttp ? { url: urlOf(host, state.port) } : {}) },
+  ];
 }
 
 function urlOf(host: string, port: number): string {

@@ -33,8 +33,9 @@ export class Routes {
   /** Opens the routes of an earlier keeper again; a port that somebody else took meanwhile is tried until it is free. */
   async adopt(signal: AbortSignal): Promise<void> {
     const wanted = this.#kept.wanted;
-    await Promise.all(wanted.map((one) => (one.kind === 'route' && !one.releasing ? this.#reopen(one, signal) : undefined)));
-    for (const one of wanted) if (one.kind !== 'service' && one.releasing) this.release(one);
+    const routes = wanted.filter((one) => one.kind === 'route');
+    await Promise.all(routes.filter(({ releasing }) => !releasing).map((route) => this.#reopen(route, signal)));
+    for (const one of wanted) if (one.kind !== 'service' && one.releasing) void this.release(one);
     this.sync();
   }
 
@@ -42,7 +43,8 @@ export class Routes {
   async apply(wanted: WantedRoute | WantedRegistration): Promise<void> {
     const known = this.#kept.find(wanted.key);
     if (known?.releasing === true) throw new Fault('conflict', 'releasing', `${wanted.key} is being released`);
-    if (known !== undefined && known.token !== wanted.token) throw new Fault('conflict', 'other-token', `${wanted.key} was made by another request`);
+    if (known !== undefined && known.token !== wanted.token)
+      throw new Fault('conflict', 'other-token', `${wanted.key} was made by another request`);
     const durable = this.#kept.want(wanted);
     try {
       if (wanted.kind === 'route') await this.#listen(wanted);
@@ -59,11 +61,7 @@ export class Routes {
     const durable = this.#kept.want({ ...wanted, releasing: true });
     this.sync();
     if (!this.#releases.has(wanted.key)) {
-      const release = (wanted.kind === 'route' ? this.#close(wanted) : this.#deregister(wanted)).then(async () => {
-        await this.#kept.forget(wanted.key).catch(() => undefined);
-        this.#releases.delete(wanted.key);
-        this.sync();
-      });
+      const release = this.#takeBack(wanted);
       this.#releases.set(wanted.key, release);
     }
     return durable;
@@ -96,16 +94,24 @@ export class Routes {
 
   observe(wanted: WantedRoute | WantedRegistration): Observation {
     const base = { instances: [], endpoints: [] };
-    if (wanted.releasing) return { ...base, state: 'stopping', reason: wanted.kind === 'route' ? 'closing' : 'waiting for requests to end' };
+    if (wanted.releasing)
+      return { ...base, state: 'stopping', reason: wanted.kind === 'route' ? 'closing' : 'waiting for requests to end' };
     if (wanted.kind === 'registration') {
       const count = this.#healthy(wanted).length;
       if (!this.#open.has(wanted.route)) return { ...base, state: 'pending', reason: `${wanted.route} is not open` };
-      return count > 0 ? { ...base, state: 'running', reason: `${count} healthy in the pool` } : { ...base, state: 'pending', reason: 'no healthy instance' };
+      return count > 0
+        ? { ...base, state: 'running', reason: `${count} healthy in the pool` }
+        : { ...base, state: 'pending', reason: 'no healthy instance' };
     }
     const port = this.#open.get(wanted.key);
     if (port !== undefined) return { ...base, state: 'running', reason: `listens on ${port}`, endpoints: [routeEndpoint(wanted, port)] };
     const problem = this.#problems.get(wanted.key);
-    return { ...base, state: 'pending', reason: problem?.message ?? 'opening', ...(problem === undefined ? {} : { failure: problem.note() }) };
+    return {
+      ...base,
+      state: 'pending',
+      reason: problem?.message ?? 'opening',
+      ...(problem === undefined ? {} : { failure: problem.note() }),
+    };
   }
 
   async #listen(wanted: WantedRoute): Promise<void> {
@@ -140,15 +146,22 @@ export class Routes {
       const fault = thrown instanceof Fault ? thrown : new Fault('transient', 'router-failed', messageOf(thrown), { cause: thrown });
       this.#problems.set(wanted.key, fault);
       this.#kept.changed();
-      void this.#clock.sleep(RETRY_MS, signal).then(
-        async () => {
-          if (this.#kept.find(wanted.key)?.releasing !== false) return;
-          await this.#reopen(wanted, signal);
-          this.sync();
-        },
-        () => undefined,
-      );
+      void this.#reopenLater(wanted, signal).catch(() => undefined);
     }
+  }
+
+  async #reopenLater(wanted: WantedRoute, signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(RETRY_MS, signal);
+    if (this.#kept.find(wanted.key)?.releasing !== false) return;
+    await this.#reopen(wanted, signal);
+    this.sync();
+  }
+
+  async #takeBack(wanted: WantedRoute | WantedRegistration): Promise<void> {
+    await (wanted.kind === 'route' ? this.#close(wanted) : this.#deregister(wanted));
+    await this.#kept.forget(wanted.key).catch(() => undefined);
+    this.#releases.delete(wanted.key);
+    this.sync();
   }
 
   async #close(wanted: WantedRoute): Promise<void> {
@@ -166,8 +179,9 @@ export class Routes {
     this.#emit({ type: 'drain.started', resource: wanted.key });
     const kept = new Set(this.#pool(wanted.route).map(({ name }) => name));
     const leaving = this.#kept.instancesOf(wanted.service).filter(({ name }) => !kept.has(name));
-    const drained = await Promise.all(leaving.map(({ name }) => this.#loaded?.drain(wanted.route, name, timeoutMs)));
-    const inFlight = drained.reduce((sum, one) => sum + (one?.inFlight ?? 0), 0);
+    const router = await this.#load();
+    const drained = await Promise.all(leaving.map(({ name }) => router.drain(wanted.route, name, timeoutMs)));
+    const inFlight = drained.reduce((sum, one) => sum + one.inFlight, 0);
     this.#emit({ type: 'drain.finished', resource: wanted.key, ms: this.#clock.now() - from, data: { inFlight } });
   }
 

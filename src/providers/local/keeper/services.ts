@@ -1,7 +1,9 @@
 import { Fault } from '../../fault.ts';
 import { instanceName } from '../layout.ts';
 import { endGroup } from '../end-group.ts';
-import { type Household, Instance } from './instance.ts';
+import { isAlive } from '../processes.ts';
+import type { Household } from './household.ts';
+import { Instance } from './instance.ts';
 import type { WantedService } from './state.ts';
 
 /** The instances of all services: as many as are wanted, no more. */
@@ -17,6 +19,7 @@ export class Services {
   /** Takes over what an earlier keeper wanted and did, and ends what nobody wants. Returns how many processes it found alive. */
   async adopt(): Promise<number> {
     const { kept } = this.#house;
+    const alive = kept.instances.filter(({ process }) => process !== undefined && isAlive(process)).length;
     for (const wanted of kept.wanted) {
       if (wanted.kind !== 'service') continue;
       this.#make(wanted);
@@ -24,14 +27,15 @@ export class Services {
     }
     await this.#endStrays();
     for (const wanted of kept.wanted) if (wanted.kind === 'service') this.#settle(wanted);
-    return kept.instances.filter(({ process, state }) => process !== undefined && state !== 'exited').length;
+    return alive;
   }
 
   /** Begins to run a service, or changes how many instances it has; what failed of it is tried again. Durable when it resolves. */
   async apply(wanted: WantedService): Promise<void> {
     const known = this.#house.kept.find(wanted.key);
     if (known?.releasing === true) throw new Fault('conflict', 'releasing', `${wanted.key} is being released`);
-    if (known !== undefined && known.token !== wanted.token) throw new Fault('conflict', 'other-token', `${wanted.key} was made by another request`);
+    if (known !== undefined && known.token !== wanted.token)
+      throw new Fault('conflict', 'other-token', `${wanted.key} was made by another request`);
     // What runs was started from the first request; only the count of a generation may change.
     const next = known?.kind === 'service' ? { ...known, count: wanted.count } : wanted;
     const durable = this.#house.kept.want(next);
@@ -92,11 +96,14 @@ export class Services {
       return;
     }
     if (this.#releases.has(wanted.key)) return;
-    const release = ended.then(async () => {
-      await this.#house.kept.forget(wanted.key).catch(() => undefined);
-      this.#releases.delete(wanted.key);
-    });
+    const release = this.#forget(wanted.key, ended);
     this.#releases.set(wanted.key, release);
+  }
+
+  async #forget(key: string, ended: Promise<unknown>): Promise<void> {
+    await ended;
+    await this.#house.kept.forget(key).catch(() => undefined);
+    this.#releases.delete(key);
   }
 
   #refill(key: string): void {
@@ -113,7 +120,11 @@ export class Services {
     await endGroup(
       {
         owns: ({ mark }) =>
-          mark.state === own.state && mark.id === own.id && mark.incarnation === own.incarnation && mark.resource.startsWith('service.') && !this.#instances.has(mark.instance),
+          mark.state === own.state &&
+          mark.id === own.id &&
+          mark.incarnation === own.incarnation &&
+          mark.resource.startsWith('service.') &&
+          !this.#instances.has(mark.instance),
         signal: 'SIGTERM',
         timeoutMs: 1_000,
       },

@@ -48,7 +48,8 @@ export function startProcess(start: Start): Started {
     const exited = child.then((result): Exit => ({ code: result.exitCode, signal: result.signal }));
     // Not yet reaped, so it is in the process table even where it ended at once.
     const identity = child.pid === undefined ? undefined : (identify(child.pid) ?? { pid: child.pid, startTime: '', boot: bootId() });
-    if (identity === undefined) throw new Fault('invalid', 'missing-command', `cannot run ${program}: it is not a program that can be executed`);
+    if (identity === undefined)
+      throw new Fault('invalid', 'missing-command', `cannot run ${program}: it is not a program that can be executed`);
     return { identity, exited };
   } finally {
     closeSync(log);

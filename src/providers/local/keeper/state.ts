@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FaultNote } from '../../../core/events.ts';
 import { systemCode } from '../../../core/errors.ts';
@@ -92,11 +93,21 @@ export interface KeeperConfig {
   readonly selfCommand: readonly [string, ...string[]];
 }
 
-/**
- * Reads one of the documents above; undefined where the file is not there.
- * @throws Fault `invalid` `state-damaged`
- */
-export function readDocument<Document extends { readonly v: 1 }>(file: string): Document | undefined {
+/** @throws Fault `invalid` `state-damaged`; undefined where the file is not there, as for the next two */
+export function readConfig(file: string): KeeperConfig | undefined {
+  return readDocument(file) as KeeperConfig | undefined;
+}
+
+export function readDesired(file: string): Desired | undefined {
+  return readDocument(file) as Desired | undefined;
+}
+
+export function readInstances(file: string): Instances | undefined {
+  return readDocument(file) as Instances | undefined;
+}
+
+/** Only keepers and those who start them write these files, whole and in this form; the version tells of another. */
+function readDocument(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -110,55 +121,49 @@ export function readDocument<Document extends { readonly v: 1 }>(file: string): 
   } catch (thrown) {
     throw new Fault('invalid', 'state-damaged', `${file} is damaged`, { cause: thrown });
   }
-  if (!isDocument<Document>(document)) throw new Fault('invalid', 'state-damaged', `${file} has a form that this version does not know`);
-  return document;
-}
-
-function isDocument<Document extends { readonly v: 1 }>(value: unknown): value is Document {
-  return typeof value === 'object' && value !== null && 'v' in value && value.v === 1;
+  if (typeof document === 'object' && document !== null && 'v' in document && document.v === 1) return document;
+  throw new Fault('invalid', 'state-damaged', `${file} has a form that this version does not know`);
 }
 
 /** Replaces a document as a whole. `durable` outlives a power cut; without it, what is written outlives every process. */
-export function writeDocument(file: string, document: { readonly v: 1 }, durable: boolean): void {
+export async function writeDocument(file: string, document: { readonly v: 1 }, durable: boolean): Promise<void> {
   const partial = `${file}.partial`;
-  const descriptor = openSync(partial, 'w', 0o600);
-  try {
-    writeFileSync(descriptor, `${JSON.stringify(document)}\n`);
-    if (durable) fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(partial, file);
+  await writeFile(partial, `${JSON.stringify(document)}\n`, { mode: 0o600, flush: durable });
+  await rename(partial, file);
   if (!durable) return;
-  const folder = openSync(dirname(file), 'r');
+  const folder = await open(dirname(file), 'r');
   try {
-    fsyncSync(folder);
+    await folder.sync();
   } finally {
-    closeSync(folder);
+    await folder.close();
   }
 }
 
-/** Collects changes of one turn of the event loop into one write; resolves when what was there at the call is written. */
+/**
+ * Writes a document that changes often. What changes while a write is under way goes with the next one, so that twenty
+ * changes at once are a write or two.
+ */
 export class Writer {
-  readonly #write: () => void;
-  #underWay: Promise<void> | undefined;
+  readonly #write: () => Promise<void>;
+  #underWay: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
-  constructor(write: () => void) {
+  constructor(write: () => Promise<void>) {
     this.#write = write;
   }
 
+  /** Resolves when what was there at the call is written. @throws what the disk refuses */
   save(): Promise<void> {
-    this.#underWay ??= new Promise<void>((resolve, reject) => {
-      setImmediate(() => {
-        this.#underWay = undefined;
-        try {
-          this.#write();
-          resolve();
-        } catch (thrown) {
-          reject(thrown);
-        }
-      });
-    });
-    return this.#underWay;
+    this.#next ??= this.#begin(this.#underWay);
+    return this.#next;
+  }
+
+  async #begin(before: Promise<void>): Promise<void> {
+    await before.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    const write = this.#write();
+    this.#underWay = write;
+    this.#next = undefined;
+    await write;
   }
 }

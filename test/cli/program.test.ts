@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
+import { asksForJson, parse } from '../../src/cli/program.ts';
+import { SpinError } from '../../src/core/errors.ts';
+
+const read = (...argv: string[]) => parse(argv, COMMANDS, '1.2.3', () => 100);
+
+function run(...argv: string[]) {
+  const parsed = read(...argv);
+  if (parsed.kind !== 'run') throw new TypeError(`${argv.join(' ')} printed ${parsed.text}`);
+  return parsed;
+}
+
+function refusal(...argv: string[]): SpinError {
+  try {
+    read(...argv);
+  } catch (thrown) {
+    if (thrown instanceof SpinError) return thrown;
+    throw thrown;
+  }
+  throw new TypeError(`${argv.join(' ')} was not refused`);
+}
+
+describe('a command line', () => {
+  it('takes global options before and after the command', () => {
+    for (const argv of [
+      ['-o', 'json', '--state', '/s', 'ls'],
+      ['ls', '-o', 'json', '--state', '/s'],
+    ]) {
+      expect(run(...argv).globals).toMatchObject({ output: 'json', state: '/s', quiet: false, colour: true, config: true });
+    }
+  });
+
+  it('turns colour and config off', () => {
+    expect(run('ls', '--no-color', '--no-config').globals).toMatchObject({ colour: false, config: false });
+  });
+
+  it('collects options that repeat', () => {
+    expect(run('ls', '-t', 'a=1', '--tag', 'b=2').input.list('tag')).toEqual(['a=1', 'b=2']);
+  });
+
+  it('knows an option with and without its value', () => {
+    expect(run('up', '--wait').input.flag('wait')).toBe(true);
+    expect(run('up', '--wait', '5m').input.text('wait')).toBe('5m');
+    expect(run('up').input.flag('wait')).toBe(false);
+  });
+
+  it('gives positional arguments by name', () => {
+    expect(run('down', 'a', 'b').input.args('ids')).toEqual(['a', 'b']);
+    expect(run('status').input.arg('id')).toBeUndefined();
+    expect(run('logs', 'web', 'api').input.arg('service')).toBe('api');
+  });
+
+  it('leaves everything behind -- to the command that exec runs', () => {
+    const { input, globals } = run('exec', 'web', 'api', '-q', '--', 'ls', '-o', 'json', '--', '--yes');
+    expect(input.args('command')).toEqual(['ls', '-o', 'json', '--', '--yes']);
+    expect(globals).toMatchObject({ output: 'text', quiet: true, yes: false });
+  });
+
+  it('has --yes only where something is asked', () => {
+    expect(run('down', 'web', '-y').globals.yes).toBe(true);
+    expect(refusal('ls', '--yes').code).toBe('usage');
+  });
+
+  it.each([
+    [['lss'], "unknown command 'lss'", 'spin ls'],
+    [['ls', '--wid'], "unknown option '--wid'", 'did you mean --wide?'],
+    [['up', '--on-failure', 'explode'], 'Allowed choices are keep, rollback', 'spin up --help'],
+    [['status', 'a', 'b'], 'too many arguments', 'spin status --help'],
+    [['exec', 'web'], "missing required argument 'service'", 'spin exec --help'],
+    [[], 'no command', 'spin --help'],
+  ])('refuses %j with a hint that can be typed', (argv, message, hint) => {
+    const error = refusal(...argv);
+    expect(error.code).toBe('usage');
+    expect(error.message).toContain(message);
+    expect(error.hint).toBe(hint);
+  });
+
+  it('can be asked again: one reading leaves nothing behind for the next', () => {
+    expect(run('ls', '-t', 'a=1').input.list('tag')).toEqual(['a=1']);
+    expect(run('ls').input.list('tag')).toEqual([]);
+  });
+
+  it('is known to ask for JSON even where it is wrong', () => {
+    expect(asksForJson(['lss', '-o', 'json'])).toBe(true);
+    expect(asksForJson(['--output=json'])).toBe(true);
+    expect(asksForJson(['exec', 'a', 'b', '--', '-o', 'json'])).toBe(false);
+  });
+});
+
+describe('help', () => {
+  const printed = (...argv: string[]): string => {
+    const parsed = read(...argv);
+    return parsed.kind === 'print' ? parsed.text : '';
+  };
+
+  it('lists every command in its group, and none that is hidden', () => {
+    const text = printed('--help');
+    for (const command of COMMANDS) expect(text.includes(`\n  ${command.name} `)).toBe(command.hidden !== true);
+    expect([...text.matchAll(/^(Bring up|Look|End|Set up)$/gm)].map(([group]) => group)).toEqual(['Bring up', 'Look', 'End', 'Set up']);
+  });
+
+  it('is also printed by a command of that name', () => {
+    expect(printed('help')).toBe(printed('--help'));
+    expect(printed('help', 'up')).toBe(printed('up', '--help'));
+    expect(printed('completion', '--help')).toContain('Usage: spin completion');
+  });
+
+  it('fits into a hundred columns', () => {
+    const texts = ['', ...COMMANDS.map((command) => command.name)].map((name) => printed(...(name === '' ? [] : [name]), '--help'));
+    const wide = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > 100 && !line.startsWith('  $'));
+    expect(wide).toEqual([]);
+  });
+
+  it.each(COMMANDS.map((command) => command.name))('of %s has examples, which can all be read', (name) => {
+    const command = COMMANDS.find((each) => each.name === name);
+    expect(printed(name, '--help')).toContain('Examples:');
+    for (const [line] of command?.examples ?? []) {
+      for (const part of line.split('&&')) {
+        const words = part.replace(/<.*|>.*/, '').match(/"[^"]*"|\S+/g) ?? [];
+        expect(() => read(...words.slice(1))).not.toThrow();
+      }
+    }
+  });
+});

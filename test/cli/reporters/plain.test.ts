@@ -1,0 +1,47 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { makeReporter } from '../../../src/cli/reporters/choose.ts';
+import type { Globals } from '../../../src/cli/program.ts';
+import { event } from './events.ts';
+
+const GLOBALS: Globals = { output: 'text', quiet: false, verbose: false, colour: true, config: true, yes: false };
+
+function told(globals: Partial<Globals>): string {
+  const stream = new PassThrough();
+  const reporter = makeReporter({ stream: () => stream, env: {}, globals: { ...GLOBALS, ...globals }, live: true });
+  reporter.event(event(0, { type: 'lease.acquired' }));
+  reporter.event(event(10, { type: 'resource.creating', resource: 'service.web@1' }));
+  reporter.event(
+    event(20, {
+      type: 'instance.exited',
+      instance: 'web@1.1',
+      data: { code: 1 },
+      fault: { class: 'exit-nonzero', message: 'ended\u001B[2J' },
+    }),
+  );
+  reporter.event(event(1_234, { type: 'resource.ready', resource: 'service.web@1', ms: 1_224 }));
+  reporter.done();
+  return String(stream.read() ?? '');
+}
+
+describe('the story without a terminal', () => {
+  it('is one line per change, with the time since the first', () => {
+    expect(told({})).toBe(
+      [
+        '   0.01s  web  service.web@1: creating',
+        '   0.02s  web  web@1.1: ended by itself (code 1) (exit-nonzero: ended\\x1b[2J)',
+        '   1.23s  web  service.web@1: ready after 1.22s',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('has details only when asked', () => {
+    expect(told({ verbose: true })).toContain('lease taken');
+  });
+
+  it('is not told with --quiet or JSON', () => {
+    expect(told({ quiet: true })).toBe('');
+    expect(told({ output: 'json' })).toBe('');
+  });
+});

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { columns } from '../../../src/cli/text/columns.ts';
+import { PLAIN } from '../../../src/cli/text/style.ts';
+import { cut, widthOf } from '../../../src/cli/text/width.ts';
+
+const SHAPE = [
+  { title: 'NAME', text: (row: readonly string[]) => row[0] ?? '', shrink: { order: 2, min: 4 } },
+  { title: 'SIZE', text: (row: readonly string[]) => row[1] ?? '', align: 'right' as const },
+  { title: 'NOTE', text: (row: readonly string[]) => row[2] ?? '', shrink: { order: 1, min: 4 } },
+];
+
+describe('columns', () => {
+  it('line up, with numbers to the right and no space at the end', () => {
+    expect(
+      columns(
+        [
+          ['a', '1', 'x'],
+          ['long', '100', ''],
+        ],
+        SHAPE,
+        { width: Infinity, style: PLAIN },
+      ),
+    ).toBe('NAME   SIZE   NOTE\na         1   x\nlong    100');
+  });
+
+  it('give way in their order where the terminal is narrow', () => {
+    expect(columns([['a-long-name', '1', 'a long note']], SHAPE, { width: 27, style: PLAIN })).toBe(
+      'NAME          SIZE   NOTE\na-long-name      1   a lon…',
+    );
+    expect(columns([['a-long-name', '1', 'a long note']], SHAPE, { width: 20, style: PLAIN })).toBe(
+      'NAME     SIZE   NOTE\na-lon…      1   a l…',
+    );
+  });
+
+  it('are nothing without rows', () => {
+    expect(columns([], SHAPE, { width: 80, style: PLAIN })).toBe('');
+  });
+
+  it('are never wider than the terminal', () => {
+    const row = fc.tuple(fc.string(), fc.string(), fc.string({ unit: 'grapheme' }));
+    fc.assert(
+      fc.property(fc.array(row), fc.integer({ min: 4, max: 120 }), (rows, width) =>
+        columns(rows, SHAPE, { width, style: PLAIN })
+          .split('\n')
+          .every((line) => widthOf(line) <= width),
+      ),
+    );
+  });
+});
+
+describe('the width of a text', () => {
+  it.each([
+    ['abc', 3],
+    ['日本', 4],
+    ['é', 1],
+    ['e\u0301', 1],
+    ['🚀', 2],
+    ['\u001B[31mred\u001B[39m', 3],
+  ])('of %j is %i', (text, width) => expect(widthOf(text)).toBe(width));
+
+  it('is what a text is cut to', () => {
+    expect(cut('日本語', 4)).toBe('日…');
+    expect(cut('abc', 3)).toBe('abc');
+    expect(cut('abcd', 3)).toBe('ab…');
+    expect(cut('abc', 0)).toBe('');
+  });
+});

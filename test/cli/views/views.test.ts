@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { result } from '../../../src/cli/command.ts';
+import type { Page } from '../../../src/cli/page.ts';
+import { PHASES } from '../../../src/core/phases.ts';
+import { makeStyle, PLAIN } from '../../../src/cli/text/style.ts';
+import { widthOf } from '../../../src/cli/text/width.ts';
+import { viewDown } from '../../../src/cli/views/down.ts';
+import { viewLs } from '../../../src/cli/views/ls.ts';
+import { viewPlan } from '../../../src/cli/views/plan.ts';
+import { viewStatus } from '../../../src/cli/views/status.ts';
+import { briefUp, viewUp } from '../../../src/cli/views/up.ts';
+import { waterfall } from '../../../src/cli/views/waterfall.ts';
+import * as sample from './samples.ts';
+
+const page: Page = { width: 80, style: PLAIN, now: sample.NOW, verbose: false, self: 'spin' };
+
+describe('the view of up', () => {
+  it('tells where it is, how long it took, what it costs, when it goes and how to end it', () => {
+    expect(viewUp(sample.up, page)).toMatchInlineSnapshot(`
+      "web is up, created in 600ms
+
+        web  http://127.0.0.1:20001
+
+        plan       ▋                                         10ms
+        provision  ████████                                  120ms
+        bootstrap        ██████████████████████████████▋     460ms
+        register                                        ██▋  40ms
+        serve                                             ▏  0ms
+
+        price     $0.020 per hour, $0.16 until the deadline
+        deadline  in 8h (Mon 20:00), enforced by keeper
+
+      End it with: spin down web"
+    `);
+  });
+
+  it('says that nothing had to change, without a waterfall', () => {
+    const text = viewUp({ ...sample.up, result: 'unchanged' }, page);
+    expect(text).toContain('nothing had to change');
+    expect(text).not.toContain('bootstrap');
+  });
+
+  it('shows what changed and why', () => {
+    const changes = [{ ...sample.up.changes[0], action: 'replace' as const, reason: 'run changed' }];
+    expect(viewUp({ ...sample.up, result: 'changed', changes: changes as typeof sample.up.changes }, page)).toMatch(
+      /service\.web ×2 +replace +run changed/,
+    );
+  });
+
+  it('warns where nothing enforces the deadline', () => {
+    expect(viewUp({ ...sample.up, enforcers: [] }, page)).toContain('enforced by nothing but spin gc');
+  });
+
+  it('never shows an unknown price as zero', () => {
+    const text = viewUp({ ...sample.up, hourly: 'unknown', untilTtl: 'unknown' }, page);
+    expect(text).toContain('unknown per hour, unknown until the deadline');
+    expect(text).not.toContain('$0.00 per hour');
+  });
+
+  it('gives scripts the URLs', () => {
+    expect(briefUp(sample.up)).toBe('http://127.0.0.1:20001');
+  });
+});
+
+describe('the view of plan', () => {
+  it('shows the graph, the price and what stands in the way', () => {
+    expect(viewPlan(sample.plan, page)).toMatchInlineSnapshot(`
+      "web on local: 1 to replace, 1 to delete
+
+          RESOURCE         ACTION    WHY                        AFTER         PER HOUR
+          keeper.keeper    keep                                                  $0.00
+      ~   service.web ×2   replace   run changed                keeper.kee…     $0.020
+      -   service.old      delete    not in the spec any more                  unknown
+
+        price  unknown per hour, unknown for 8h
+
+      ✖ ports  port 8080 is taken
+        hint: use port: auto
+      refused: the plan has 3 instances, the limit is 2
+      warning: the price of service.old is unknown"
+    `);
+  });
+});
+
+describe('the view of ls', () => {
+  it('has one line per spin, and tells which records it could not read', () => {
+    expect(viewLs(sample.ls, page, false)).toMatchInlineSnapshot(`
+      "ID        STATE     PROVIDER   OWNER                    AGE   LEFT          COST
+      web       up        local      ana                      1m    8h        $0.00033
+      pr-1234   expired   local      a-team-with-a-long-na…   1m    -1m 30s    unknown
+      unreadable: broken: record.7.json: unexpected end"
+    `);
+  });
+
+  it('keeps IDs, states and costs whole as long as it can', () => {
+    const text = viewLs(sample.ls, { ...page, width: 62 }, false);
+    expect(text).toMatch(/pr-1234 +expired +local +a-t\S*… /);
+  });
+});
+
+describe('the view of down', () => {
+  it('has one line per spin, and below a failed one what is left', () => {
+    expect(viewDown(sample.down, page)).toMatchInlineSnapshot(`
+      "✔ web is gone in 620ms: 4 resources released, 1 secret destroyed, nothing left; it cost $0.00033
+      ✔ gone was not there: nothing of it is left
+      ✖ stuck could not be proven gone: one process would not end
+          left: process 4711 (node server.js)"
+    `);
+  });
+});
+
+describe('the view of status', () => {
+  it('shows the failure with its log, and what is recorded beside what is seen', () => {
+    expect(viewStatus(sample.status, page)).toMatchInlineSnapshot(`
+      "web is degraded, on local, of ana, 1m old
+
+      crash-loop: web@1.2 ended 5 times
+        | Error: no database
+
+        web       http://127.0.0.1:20001
+        deadline  in 8h (Mon 20:00), enforced by nothing but spin gc
+        price     $0.020 per hour, $0.00033 so far
+        spec      /home/ana/app/spin.yaml
+
+      RESOURCE        STATUS   SEEN      REASON
+      service.web@1   ready    pending   1 of 2 healthy
+
+      INSTANCE   STATE     UP   RESTARTS   ADDRESS           RUNS AS   REASON
+      web@1.1    healthy   1m          0   127.0.0.1:20002   4711      healthy
+
+      warning: keeper is not armed: the keeper is not running"
+    `);
+  });
+});
+
+describe('the waterfall', () => {
+  it('never leaves its room, whatever the phases are', () => {
+    const phase = fc.record({ phase: fc.constantFrom(...PHASES), startMs: fc.nat(1e7), ms: fc.nat(1e7) });
+    fc.assert(
+      fc.property(fc.array(phase, { minLength: 1, maxLength: 7 }), fc.integer({ min: 40, max: 200 }), (phases, width) => {
+        const text = waterfall({ ...sample.timings, phases }, { ...page, width });
+        return text.split('\n').every((line) => widthOf(line) <= width);
+      }),
+    );
+  });
+});
+
+describe('every view', () => {
+  const tables = [
+    (at: Page) => viewPlan({ ...sample.plan, refusals: [], warnings: [], checks: [] }, at),
+    (at: Page) => viewLs({ ...sample.ls, unreadable: [] }, at, true),
+  ];
+
+  it('keeps its tables within the terminal', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 50, max: 200 }), fc.nat(tables.length - 1), (width, index) => {
+        const text = tables[index]?.({ ...page, width }) ?? '';
+        return text.split('\n').every((line) => widthOf(line) <= width);
+      }),
+    );
+  });
+
+  it('cuts nothing in a pipe', () => {
+    const owner = 'o'.repeat(300);
+    expect(viewLs({ spins: [{ ...sample.summary, owner }], unreadable: [] }, { ...page, width: Infinity }, false)).toContain(owner);
+  });
+
+  it('says the same in colour and without', async () => {
+    const style = await makeStyle(true);
+    const coloured = viewUp(sample.up, { ...page, style });
+    expect(coloured).toContain('\u001B[');
+    // oxlint-disable-next-line no-control-regex -- the colours are what is taken away
+    expect(coloured.replace(/\u001B\[\d+m/g, '')).toBe(viewUp(sample.up, page));
+  });
+
+  it('gets its texts clean, so that a tag cannot write escape sequences', () => {
+    const spins = [{ ...sample.summary, owner: '\u001B[31mred', tags: { team: '\u001B]0;x\u0007' } }];
+    const answer = result({ spins, unreadable: [] }, (outcome, at) => viewLs(outcome, at, true));
+    if (answer.kind !== 'result') throw new TypeError('not a result');
+    expect(answer.view(page)).not.toContain('\u001B');
+    expect(JSON.stringify(answer.outcome)).toContain('\\u001b');
+  });
+});

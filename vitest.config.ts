@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Real processes, sockets and terminals on small machines: the wait is for the machine, never for a clock.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+    sequence: { shuffle: true },
+    reporters: ['default', './test/reporter.ts'],
+    // Times of day in what is shown must not depend on where the tests run.
+    env: { TZ: 'UTC' },
+  },
+});
