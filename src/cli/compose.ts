@@ -6,7 +6,7 @@ import { digest } from '../core/ids.ts';
 import type { Provider } from '../providers/provider.ts';
 import { loadConfig } from '../spec/config.ts';
 import { createFileStore } from '../store/file-store.ts';
-import { isAlive, thisHolder } from './holder.ts';
+import { isAlive, thisHolder, userName } from './holder.ts';
 import type { Globals } from './program.ts';
 import { VERSION } from './version.ts';
 import type { World } from './world.ts';
@@ -28,7 +28,7 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
   const { env, installation } = world;
   const cwd = world.cwd();
   const flags = globals.state === undefined ? {} : { state: globals.state };
-  const config = await loadConfig({ cwd, home: world.home, env, flags, noConfig: !globals.config });
+  const config = await loadConfig({ cwd, home: world.home, env, user: userName, flags, noConfig: !globals.config });
   const { settings } = config;
   const store = createFileStore({ dir: settings.state, clock: systemClock });
   let tag: string | undefined;

@@ -41,7 +41,8 @@ function placeOf(startTime: string): string {
   return startTime.slice(startTime.indexOf('@') + 1);
 }
 
-function userName(): string {
+/** Name of the account that this process runs as. */
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {

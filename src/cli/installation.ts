@@ -12,7 +12,7 @@ export interface Installation {
 export function installationAt(root: string, node: string): Installation {
   return {
     self: [node, join(root, 'bin', 'spin.js')],
-    keeper: [node, join(root, 'dist', 'keeper.cjs')],
+    keeper: [node, join(root, 'bin', 'keeper.js')],
     templates: join(root, 'templates'),
   };
 }

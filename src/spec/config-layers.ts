@@ -103,7 +103,7 @@ export function fileLayer(origin: 'project' | 'user', { file, source, problems: 
   return { entries, tags };
 }
 
-export function builtInLayer(env: Environment, home: string): Layer {
+export function builtInLayer(env: Environment, home: string, user: () => string): Layer {
   const entries = new Map<SettingPath, ConfigValue>();
   const set = (path: SettingPath, value: string | number, where: string) => {
     entries.set(path, { value, origin: 'default', where });
@@ -112,11 +112,9 @@ export function builtInLayer(env: Environment, home: string): Layer {
     const { builtIn } = SETTINGS[path];
     if (builtIn !== undefined) set(path, builtIn, 'built in');
   }
-  set(
-    'owner',
-    env['USER'] ?? env['LOGNAME'] ?? 'unknown',
-    env['USER'] === undefined ? (env['LOGNAME'] === undefined ? 'built in' : 'LOGNAME') : 'USER',
-  );
+  const variable = ['USER', 'LOGNAME'].find((name) => env[name] !== undefined);
+  if (variable === undefined) set('owner', user(), 'the account that spin runs as');
+  else set('owner', env[variable] ?? '', variable);
   const stateHome = folderOf(env['XDG_STATE_HOME'], join(home, '.local', 'state'));
   set('state', join(stateHome, 'spin'), 'built in');
   return { entries, tags: new Map() };

@@ -32,6 +32,8 @@ export interface ConfigInput {
   /** The user's home folder; absolute. */
   readonly home: string;
   readonly env: Environment;
+  /** Name of the account, asked only where no variable tells it, as in cron and many containers. */
+  readonly user?: () => string;
   readonly flags?: ConfigFlags;
   /** Reads no config file; flags and variables still count. */
   readonly noConfig?: boolean;
@@ -85,7 +87,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     envLayer(env, cwd, problems),
     ...(project === undefined ? [] : [fileLayer('project', project, problems)]),
     ...(user === undefined ? [] : [fileLayer('user', user, problems)]),
-    builtInLayer(env, home),
+    builtInLayer(env, home, input.user ?? (() => 'unknown')),
   ];
   const { entries, tags } = merge(layers);
   const settings = settingsOf(entries, tags);

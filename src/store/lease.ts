@@ -8,8 +8,11 @@ import type { Holder, Lease, StoredRecord } from './store.ts';
 /** Whether a process of this host lives; `unknown` where that cannot be told. */
 export type Alive = (holder: Holder) => boolean | 'unknown';
 
-/** `claim` takes a free lease; `preempt` takes it from a live holder too, except from a `down`, which must not be stopped. */
+/** `claim` takes a free lease; `preempt` takes it from a live holder too, except from one that takes the spin down anyway. */
 export type Take = 'claim' | 'preempt';
+
+/** Commands that must not be stopped, as they do what the taker wants. */
+const ENDING: ReadonlySet<string> = new Set(['down', 'gc']);
 
 /** Long enough for a machine that is busy, short enough for a user who waits for a crashed host. */
 export const LEASE_MS = 15_000;
@@ -26,7 +29,7 @@ export function isFree(lease: Lease | undefined, now: number, host: string, aliv
 
 /** True where `taker` may have the lease now. */
 export function mayTake(lease: Lease | undefined, now: number, taker: Holder, take: Take, alive: Alive): boolean {
-  return isFree(lease, now, taker.host, alive) || (take === 'preempt' && lease?.holder.command !== 'down');
+  return isFree(lease, now, taker.host, alive) || (take === 'preempt' && !ENDING.has(lease?.holder.command ?? ''));
 }
 
 /** The lease that follows the one with number `fence`. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { BootstrapStep, Command } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
 import { endGroup } from './end-group.ts';
-import { type Exit, startProcess } from './keeper/spawn.ts';
+import { type Exit, processStarter } from './keeper/spawn.ts';
 import { commandLine } from './run.ts';
 
 /** Where and as what the commands of an instance run. */
@@ -44,6 +44,7 @@ export async function runToEnd(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
+  const startProcess = await processStarter();
   signal.throwIfAborted();
   const { identity, exited } = startProcess({ command: commandLine(command), ...surroundings });
   const over = new AbortController();

@@ -18,6 +18,7 @@ import { InstanceLogs } from './keeper/logs.ts';
 import { observeService } from './keeper/observation.ts';
 import { Routes } from './keeper/routes.ts';
 import { Services } from './keeper/services.ts';
+import { processStarter } from './keeper/spawn.ts';
 import type { KeeperConfig, Wanted } from './keeper/state.ts';
 import { KEEPER_INSTANCE, type SpinFolder, spinFolder } from './layout.ts';
 import { createPorts } from './ports.ts';
@@ -69,6 +70,8 @@ export async function runKeeper(options: KeeperOptions): Promise<KeeperEnd> {
   const control = await serveControl(folder.root, answer);
   options.signal.addEventListener('abort', () => settled.resolve('interrupted'), { once: true });
   if (options.signal.aborted) settled.resolve('interrupted');
+  // While whoever started this keeper writes down that it answers.
+  void processStarter();
   void health.run(over.signal);
   void logs.follow(over.signal);
   const adopted = await services.adopt();

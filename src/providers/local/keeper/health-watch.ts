@@ -113,7 +113,8 @@ export class HealthWatch {
     const verdict = await this.#check(watched, listeners, signal).catch((thrown: unknown): Verdict => ({ reason: messageOf(thrown) }));
     if (isCurrent(watched)) this.#judge(watched, verdict);
     watched.busy = false;
-    if (watched.nextAt <= this.#clock.now()) this.#wake();
+    // While every probe was out, the loop slept without knowing when the next one is due.
+    this.#wake();
   }
 
   async #check(watched: Watched, listeners: readonly Listener[], signal: AbortSignal): Promise<Verdict> {

@@ -12,7 +12,7 @@ import { freshProcesses, type Identity, identityOf, isAlive, type Marked } from 
 import { commandLine } from '../run.ts';
 import { describeExit, failureOf, pauseAfter, readExit } from './ends.ts';
 import type { Household } from './household.ts';
-import { type Exit, startProcess } from './spawn.ts';
+import { type Exit, processStarter } from './spawn.ts';
 import type { InstanceState, WantedService } from './state.ts';
 
 const ADOPTED_POLL_MS = 100;
@@ -218,6 +218,7 @@ export class Instance {
     const again = this.state.run > 0;
     const run = this.state.run + 1;
     const surroundings = await this.#surroundings(run);
+    const startProcess = await processStarter();
     rmSync(this.#exitFile(), { force: true });
     const intent = { state: 'starting', reason: 'starting', run, process: undefined, healthyAt: undefined } as const;
     await kept.note(this.#with({ ...intent, startedAt: clock.now() }));

@@ -1,5 +1,5 @@
 import { closeSync, createWriteStream, openSync, statSync } from 'node:fs';
-import { execa } from 'execa';
+import type { execa } from 'execa';
 import { Fault } from '../../fault.ts';
 import { bootId, identify, type Identity } from '../processes.ts';
 
@@ -22,11 +22,16 @@ export interface Start {
   readonly log: string;
 }
 
-/**
- * Starts a process as leader of its own session and group.
- * @throws Fault `invalid` `missing-command`, `missing-folder`
- */
-export function startProcess(start: Start): Started {
+/** Starts a process as leader of its own session and group. @throws Fault `invalid` `missing-command`, `missing-folder` */
+export type StartProcess = (start: Start) => Started;
+
+/** Loads what starts processes: apart from the keeper's own start, which somebody waits for. */
+export async function processStarter(): Promise<StartProcess> {
+  const loaded = await import('execa');
+  return (start) => startWith(loaded.execa, start);
+}
+
+function startWith(run: typeof execa, start: Start): Started {
   const [program, ...args] = start.command;
   if (statSync(start.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new Fault('invalid', 'missing-folder', `cannot run ${program}: folder ${start.cwd} does not exist`);
@@ -35,7 +40,7 @@ export function startProcess(start: Start): Started {
   try {
     // Only as a stream does execa take a descriptor; it hands it on as it is, and nothing flows through this process.
     const output = createWriteStream('', { fd: log, autoClose: false });
-    const child = execa(program, args, {
+    const child = run(program, args, {
       cwd: start.cwd,
       env: start.env,
       extendEnv: false,
