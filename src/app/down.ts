@@ -12,7 +12,7 @@ import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { requestedId } from './spec-request.ts';
-import { takeLease, waiting, workOn } from './work-on.ts';
+import { begin, takeLease, waiting } from './work-on.ts';
 
 export interface DownRequest {
   readonly ids: readonly string[];
@@ -32,6 +32,8 @@ export interface DownRequest {
 /** How a sweep takes a spin down: it does not take the lease from anybody, and looks once more under it. */
 export interface SweepRequest {
   readonly incarnation: string;
+  /** Why it is swept. */
+  readonly reason: string;
   /** What there is to say against it, by the record as it is under the lease. */
   readonly objection: (record: SpinRecord) => string | undefined;
 }
@@ -80,8 +82,8 @@ export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Prom
   try {
     const { record } = session;
     if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation || sweep.objection(record) !== undefined) return false;
-    const work = workOn(app, session, await app.provider(record.provider));
-    work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'gc' } });
+    const work = begin(app, session, await app.provider(record.provider), { command: 'gc' });
+    work.call.emit({ type: 'gc.swept', message: sweep.reason, data: { verdict: 'release', reason: sweep.reason } });
     await takeDown(app, work, true);
     return true;
   } finally {
@@ -120,8 +122,7 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
       await session.remove();
       return absent;
     }
-    const work = workOn(app, session, await app.provider(record.provider));
-    work.call.emit({ type: 'spin.requested', phase: 'drain', data: { command: 'down' } });
+    const work = begin(app, session, await app.provider(record.provider), { command: 'down' });
     if (request.expired === true) work.call.emit({ type: 'spin.expired', data: { enforcer: 'keeper' } });
     return await takeDown(app, work, request.force === true || request.expired === true);
   } finally {

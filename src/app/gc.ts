@@ -46,6 +46,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
       release: (id, incarnation) =>
         sweepDown(app, id, {
           incarnation,
+          reason: verdicts.find((verdict) => verdict.id === id)?.reason ?? 'judged again',
           objection: (record) => objection(record, verdicts, app.clock.now(), policy),
         }),
       reclaim: (found) => reclaim(app, found),

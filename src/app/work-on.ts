@@ -1,4 +1,4 @@
-import { SpinError } from '../core/errors.ts';
+import { messageOf, SpinError } from '../core/errors.ts';
 import type { SpinId } from '../core/ids.ts';
 import type { Provider } from '../providers/provider.ts';
 import { spinOf, type Work } from '../lifecycle/work.ts';
@@ -43,6 +43,24 @@ export function workOn(app: App, session: Session, provider: Provider, deadline?
     stateTag: app.stateTag,
     call: { clock: app.clock, signal: AbortSignal.any(signals), emit: emitterFor(app, spinOf(session.record)) },
   };
+}
+
+/** What a command is, as its first event tells. */
+export interface Asked {
+  readonly command: 'up' | 'down' | 'gc';
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** Begins a command's work: the journal tells who asked, and under which fencing number. */
+export function begin(app: App, session: Session, provider: Provider, asked: Asked, deadline?: AbortSignal): Work {
+  const work = workOn(app, session, provider, deadline);
+  const phase = asked.command === 'up' ? 'plan' : 'drain';
+  work.call.emit({ type: 'spin.requested', phase, data: { command: asked.command, ...asked.data } });
+  work.call.emit({ type: 'lease.acquired', phase, data: { fence: session.fence } });
+  session.lost.addEventListener('abort', () => work.call.emit({ type: 'lease.lost', phase, message: messageOf(session.lost.reason) }), {
+    once: true,
+  });
+  return work;
 }
 
 /** What `--wait` asks of a lease. @throws SpinError `usage` */

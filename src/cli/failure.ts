@@ -1,10 +1,10 @@
-import { EXIT, type ErrorCode } from '../core/error-codes.ts';
+import { EXIT, type ErrorCode, rowOf } from '../core/error-codes.ts';
 import { type SpinError, isSpinError, messageOf } from '../core/errors.ts';
 import { Fault } from '../providers/fault.ts';
 
 /** Anything thrown, as the shell presents it. */
 export interface Failure {
-  readonly code: ErrorCode | 'internal' | 'provider';
+  readonly code: ErrorCode | 'internal';
   readonly message: string;
   readonly hint?: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -18,7 +18,15 @@ export function failureOf(thrown: unknown): Failure {
   const stack = stackOf(thrown);
   if (isSpinError(thrown)) return { ...known(thrown), stack };
   if (thrown instanceof Fault) {
-    return { code: 'provider', message: thrown.message, data: { kind: thrown.kind, fault: thrown.note() }, exit: EXIT.failed, stack };
+    const { exit, hint } = rowOf('provider-failed');
+    return {
+      code: 'provider-failed',
+      message: thrown.message,
+      ...(hint === undefined ? {} : { hint }),
+      data: { kind: thrown.kind, fault: thrown.note() },
+      exit,
+      stack,
+    };
   }
   return { code: 'internal', message: messageOf(thrown), data: {}, exit: EXIT.internal, stack };
 }

@@ -10,7 +10,12 @@ export class Fault extends Error {
   readonly class: string;
   readonly lastLines: readonly string[];
 
-  constructor(kind: FaultKind, faultClass: string, message: string, detail: { readonly cause?: unknown; readonly lastLines?: readonly string[] } = {}) {
+  constructor(
+    kind: FaultKind,
+    faultClass: string,
+    message: string,
+    detail: { readonly cause?: unknown; readonly lastLines?: readonly string[] } = {},
+  ) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'Fault';
     this.kind = kind;

@@ -91,7 +91,17 @@ export interface Observation {
 export interface InstanceObservation {
   /** Such as `web@1.2`: service, generation, ordinal from 1. */
   readonly name: string;
-  readonly state: 'pending' | 'bootstrapping' | 'starting' | 'healthy' | 'unhealthy' | 'restarting' | 'draining' | 'stopping' | 'exited' | 'failed';
+  readonly state:
+    | 'pending'
+    | 'bootstrapping'
+    | 'starting'
+    | 'healthy'
+    | 'unhealthy'
+    | 'restarting'
+    | 'draining'
+    | 'stopping'
+    | 'exited'
+    | 'failed';
   readonly reason: string;
   readonly startedAt?: number;
   readonly healthyAt?: number;

@@ -35,7 +35,7 @@ describe('a failure', () => {
 
   it('of a provider that nobody caught is a failure, not a bug', () => {
     expect(failureOf(new Fault('throttled', 'RequestLimitExceeded', 'too fast'))).toMatchObject({
-      code: 'provider',
+      code: 'provider-failed',
       exit: 1,
       data: { kind: 'throttled' },
     });

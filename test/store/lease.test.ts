@@ -35,7 +35,9 @@ describe('a held lease', () => {
 
   it('is preempted, unless its holder takes the spin down', () => {
     expect(mayTake(sampleLease(), START, taker, 'preempt', living)).toBe(true);
-    expect(mayTake(sampleLease({ holder: sampleHolder({ command: 'down' }) }), START, taker, 'preempt', living)).toBe(false);
+    for (const command of ['down', 'gc']) {
+      expect(mayTake(sampleLease({ holder: sampleHolder({ command }) }), START, taker, 'preempt', living)).toBe(false);
+    }
     expect(mayTake(sampleLease({ holder: sampleHolder({ command: 'down' }) }), START + 15_000, taker, 'preempt', living)).toBe(true);
   });
 });

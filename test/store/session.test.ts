@@ -350,9 +350,9 @@ describe('losing the lease', () => {
   });
 
   it('ends a removal without removing', async () => {
-    const gc = await open({ holder: sampleHolder({ pid: 5, command: 'gc' }) });
+    const up = await open({ holder: sampleHolder({ pid: 5, command: 'up' }) });
     const down = await open({ holder: downHolder, take: 'preempt' });
-    await expect(gc.remove()).rejects.toMatchObject({ code: 'lease-lost' });
+    await expect(up.remove()).rejects.toMatchObject({ code: 'lease-lost' });
     expect(await store.read(id)).toBeDefined();
     await down.remove();
     expect(await store.read(id)).toBeUndefined();

@@ -14,6 +14,7 @@ export const down: Command = {
     { flags: '--all', summary: 'every spin' },
     TAG_FILTER,
     WAIT,
+    { flags: '--force', summary: 'go on though the evacuation hook fails' },
     { flags: '--incarnation <ulid>', summary: 'only this incarnation', hidden: true },
     { flags: '--expired', summary: 'called because the deadline passed', hidden: true },
   ],
@@ -36,6 +37,7 @@ export const down: Command = {
       }),
       all: input.flag('all'),
       expired: input.flag('expired'),
+      force: input.flag('force'),
     });
     const problem = problemOf(outcome);
     return result(outcome, viewDown, { exit: problem === undefined ? 0 : rowOf(problem.code).exit, problem });

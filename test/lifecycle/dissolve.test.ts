@@ -1,0 +1,139 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { SpinError } from '../../src/core/errors.ts';
+import { makeIncarnation } from '../../src/core/ids.ts';
+import { base } from '../../src/lifecycle/effects.ts';
+import { Fault } from '../../src/providers/fault.ts';
+import type { ResourceRecord } from '../../src/store/record.ts';
+import { EXPOSED, specOf } from '../plan/specs.ts';
+import { Stage } from './stage.ts';
+
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage();
+});
+
+const SPEC = specOf({ db: { volumes: ['data'], secrets: ['password'] }, web: { ...EXPOSED, needs: ['db'] }, cron: { needs: ['db'] } });
+const stuck = new Fault('denied', 'not-yours', 'may not be deleted');
+const failing = (work: Promise<unknown>): Promise<SpinError> =>
+  work.then(
+    () => expect.fail('it did not fail'),
+    (thrown: SpinError) => thrown,
+  );
+/** What the provider still has, and what the record still lists. */
+const left = () => [...stage.world.at().map(({ key }) => key), ...Object.keys(stage.record.resources)];
+
+it('releases everything in reverse, independent things at once', async () => {
+  await stage.converge(SPEC);
+  stage.moves();
+  stage.world.releaseLooks = 3;
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+  const order = stage.events.flatMap(({ type, resource }) => (type === 'resource.released' ? [resource ?? ''] : []));
+  const before = (first: string, second: string) => expect(order.indexOf(first)).toBeLessThan(order.indexOf(second));
+  before('registration.web@1', 'service.web@1');
+  before('service.web@1', 'service.db@1');
+  before('service.cron@1', 'service.db@1');
+  before('service.db@1', 'volume.data@1');
+  before('volume.data@1', 'keeper.keeper@1');
+  const asked = stage.moves();
+  // cron was asked to go before web was gone.
+  expect(asked.indexOf('release service.cron@1')).toBeLessThan(asked.indexOf('release service.db@1'));
+  expect(order).toHaveLength(8);
+});
+
+it('waits until what was asked to go is proven gone', async () => {
+  await stage.converge(SPEC);
+  stage.world.releaseLooks = 40;
+  const began = stage.clock.now();
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+  expect(stage.clock.now() - began).toBeGreaterThan(40 * 250);
+});
+
+it.each<[string, (resource: ResourceRecord) => ResourceRecord]>([
+  ['creating', (one) => ({ ...base(one), status: 'creating' })],
+  ['booting', (one) => ({ ...base(one), status: 'booting', handle: {} })],
+  ['failed', (one) => ({ ...base(one), status: 'failed', at: 'booting', fault: { class: 'crash-loop', message: 'ended' } })],
+  ['releasing', (one) => ({ ...base(one), status: 'releasing' })],
+])('works from a half-made spin, where things are written down as %s', async (_status, change) => {
+  for (const exists of [true, false]) {
+    const one = new Stage();
+    await one.converge(SPEC);
+    for (const key of Object.keys(one.statuses())) {
+      await one.rewrite(key, change);
+      if (!exists) one.world.lose(key);
+    }
+    await one.dissolve();
+    expect(one.world.at()).toEqual([]);
+    expect(one.record.resources).toEqual({});
+  }
+});
+
+it('deletes what carries our tags though the record does not know of it', async () => {
+  await stage.converge(SPEC);
+  const web = stage.world.one('service.web');
+  stage.world.plant(web, { key: 'service.web@9', token: 'lost' });
+  stage.world.plant(web, { spin: { ...web.spin, incarnation: makeIncarnation(0) } });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
+it('goes on with the others where one cannot be released, and ends it by its tags', async () => {
+  await stage.converge(SPEC);
+  stage.world.fail('release', stuck, { of: 'service.cron', times: Infinity });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
+it('says what is left, why, and keeps it in the record', async () => {
+  await stage.converge(SPEC);
+  stage.world.fail('release', stuck, { of: 'volume.data', times: Infinity });
+  stage.world.fail('reclaim', stuck, { times: Infinity });
+  const error = await failing(stage.dissolve());
+  expect(error).toMatchObject({ code: 'release-failed', message: expect.stringContaining('volume.data@1') });
+  expect(stage.record.resources).toMatchObject({ 'volume.data@1': { status: 'releasing', fault: { class: 'not-yours' } } });
+  expect(stage.world.at('service.db')).toEqual([]);
+});
+
+it('never takes a list that could not be had for an empty one', async () => {
+  await stage.converge(SPEC);
+  stage.world.fail('inventory', new Fault('throttled', 'slow-down', 'slow down'), { times: 3 });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+
+  const blind = new Stage();
+  await blind.converge(SPEC);
+  blind.world.fail('inventory', new Fault('denied', 'blind', 'may not list'), { times: Infinity });
+  await expect(blind.dissolve()).rejects.toMatchObject({ class: 'blind' });
+});
+
+it('tries a throttled release again', async () => {
+  await stage.converge(SPEC);
+  stage.world.fail('release', new Fault('throttled', 'slow-down', 'slow down'), { of: 'service.web', times: 3 });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+  expect(stage.world.calls.filter((call) => call === 'release service.web@1')).toHaveLength(4);
+});
+
+it('gives up at a deadline what never goes, and says so', async () => {
+  await stage.converge(SPEC);
+  stage.world.releaseLooks = Infinity;
+  const error = await failing(stage.dissolve());
+  expect(error).toMatchObject({ code: 'release-failed' });
+  expect(stage.statuses()).toMatchObject({ 'service.web@1': 'releasing', 'service.db@1': 'ready' });
+});
+
+it('stops soon after an abort, and goes on from there', async () => {
+  await stage.converge(SPEC);
+  stage.world.releaseLooks = 1_000;
+  const work = stage.dissolve();
+  await stage.clock.advance(0);
+  stage.stop.abort(new Error('SIGINT'));
+  await expect(work).rejects.toThrow('SIGINT');
+  await (await stage.work()).session.close();
+  stage.world.releaseLooks = 1;
+  for (const thing of stage.world.at()) if (thing.leavesIn !== undefined) thing.leavesIn = 1;
+  const next = new Stage(stage.place);
+  await next.dissolve();
+  expect(next.world.at()).toEqual([]);
+});

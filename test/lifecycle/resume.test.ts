@@ -1,0 +1,250 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { FaultNote } from '../../src/core/events.ts';
+import { base, type ResourceFailure } from '../../src/lifecycle/effects.ts';
+import { Fault, type FaultKind } from '../../src/providers/fault.ts';
+import type { ResourceRecord } from '../../src/store/record.ts';
+import { EXPOSED, specOf } from '../plan/specs.ts';
+import { Stage } from './stage.ts';
+
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage();
+});
+
+const SPEC = specOf({ db: { volumes: ['data'] }, web: { ...EXPOSED, needs: ['db'] } });
+const FAULT: FaultNote = { class: 'crash-loop', message: 'it ended five times' };
+const failing = (work: Promise<unknown>): Promise<ResourceFailure> =>
+  work.then(
+    () => expect.fail('it did not fail'),
+    (thrown: ResourceFailure) => thrown,
+  );
+
+describe('an up after one that broke off', () => {
+  const asIf: Readonly<Record<string, (resource: ResourceRecord) => ResourceRecord>> = {
+    creating: (resource) => ({ ...base(resource), status: 'creating' }),
+    booting: (resource) => ({ ...base(resource), status: 'booting', handle: {} }),
+    'failed before it was made': (resource) => ({ ...base(resource), status: 'failed', at: 'creating', fault: FAULT }),
+  };
+
+  it.each(
+    Object.keys(asIf).flatMap((status) =>
+      ['service.db@1', 'volume.data@1', 'route.web@1', 'registration.web@1'].map((key) => [key, status]),
+    ),
+  )('finds %s again that was written down as %s', async (key, status) => {
+    await stage.converge(SPEC);
+    const made = [...stage.world.made];
+    await stage.rewrite(key, asIf[status] ?? expect.fail());
+    await stage.converge(SPEC);
+    expect(stage.world.made).toEqual(made);
+    expect(new Set(Object.values(stage.statuses()))).toEqual(new Set(['ready']));
+    expect(new Set(Object.values(await stage.actions(SPEC)))).toEqual(new Set(['keep']));
+  });
+
+  it.each(['booting', 'ready'] as const)('replaces a service that failed when it was %s', async (at) => {
+    await stage.converge(SPEC);
+    await stage.rewrite('service.web@1', (resource) => ({ ...base(resource), status: 'failed', at, fault: FAULT }));
+    await stage.converge(SPEC);
+    expect(stage.statuses()).toMatchObject({ 'service.web@2': 'ready', 'registration.web@2': 'ready' });
+    expect(Object.keys(stage.serials()).toSorted()).toEqual(Object.keys(stage.statuses()).toSorted());
+  });
+
+  it('finishes a release, and makes a new generation', async () => {
+    await stage.converge(SPEC);
+    await stage.rewrite('service.db@1', (resource) => ({ ...base(resource), status: 'releasing' }));
+    await stage.converge(SPEC);
+    expect(stage.world.at('service.db').map(({ key }) => key)).toEqual(['service.db@2']);
+    expect(stage.world.at('volume.data').map(({ key }) => key)).toEqual(['volume.data@1']);
+  });
+
+  it('makes anew what is gone, and leads the route to it', async () => {
+    await stage.converge(SPEC);
+    stage.world.lose('service.web');
+    expect(await stage.actions(SPEC)).toMatchObject({
+      'service.web': 'replace',
+      'registration.web': 'replace',
+      'service.db': 'keep',
+      'route.web': 'keep',
+    });
+    await stage.converge(SPEC);
+    expect(stage.world.one('registration.web').needs).toEqual(['service.web@2', 'route.web@1']);
+  });
+
+  it('restarts what was started with a volume that is gone', async () => {
+    await stage.converge(SPEC);
+    stage.world.lose('volume.data');
+    await stage.converge(SPEC);
+    expect(stage.world.one('service.db')).toMatchObject({ key: 'service.db@2', needs: ['keeper.keeper@1', 'volume.data@2'] });
+  });
+
+  it('makes the keeper and routes again in place, and touches no service for it', async () => {
+    await stage.converge(SPEC);
+    const { 'service.web@1': web, 'service.db@1': db } = stage.serials();
+    for (const of of ['keeper.keeper', 'route.web', 'registration.web']) stage.world.lose(of);
+    await stage.converge(SPEC);
+    expect(stage.serials()).toMatchObject({ 'service.web@1': web, 'service.db@1': db });
+    expect(Object.keys(stage.serials())).toHaveLength(6);
+  });
+});
+
+describe('a fault of a creating call', () => {
+  const fault = (kind: FaultKind) => new Fault(kind, `class-${kind}`, `the cloud says ${kind}`);
+
+  it.each(['throttled', 'transient'] as const)('that is %s is tried again, with pauses that grow', async (kind) => {
+    stage.world.fail('create', fault(kind), { of: 'service.db', times: 4 });
+    const began = stage.clock.now();
+    const { done } = await stage.begin(SPEC);
+    const tries = () => stage.world.calls.filter((call) => call === 'create service.db@1').length;
+    for (const [at, expected] of [
+      [199, 1],
+      [200, 2],
+      [600, 3],
+      [1_400, 4],
+      [2_999, 4],
+      [3_000, 5],
+    ] as const) {
+      await stage.clock.advance(began + at - stage.clock.now());
+      expect([at, tries()]).toEqual([at, expected]);
+    }
+    await stage.place.run(done);
+    expect(stage.world.made.filter((key) => key.startsWith('service.db'))).toEqual(['service.db@1.1']);
+  });
+
+  it.each(['capacity', 'quota', 'denied', 'not-found', 'conflict', 'invalid'] as const)('that is %s is not tried again', async (kind) => {
+    stage.world.fail('create', fault(kind), { of: 'service.db', times: Infinity });
+    const failure = await failing(stage.converge(SPEC));
+    expect(failure).toMatchObject({ key: 'service.db@1', fault: { class: `class-${kind}`, message: `the cloud says ${kind}` } });
+    expect(stage.world.calls.filter((call) => call === 'create service.db@1')).toHaveLength(1);
+    expect(stage.record.resources['service.db@1']).toMatchObject({ status: 'failed', at: 'creating', fault: { class: `class-${kind}` } });
+  });
+
+  it('that never ends is given up at a deadline', async () => {
+    stage.world.fail('create', fault('throttled'), { of: 'service.db', times: Infinity });
+    const began = stage.clock.now();
+    expect(await failing(stage.converge(SPEC))).toMatchObject({ fault: { class: 'class-throttled' } });
+    expect(stage.clock.now() - began).toBeLessThanOrEqual(120_000);
+  });
+
+  it('that lost the answer does not make it twice', async () => {
+    stage.world.fail('create', fault('transient'), { of: 'service.web', times: 3, when: 'after' });
+    await stage.converge(SPEC);
+    expect(stage.world.made.filter((key) => key.startsWith('service.web'))).toEqual(['service.web@1.1']);
+  });
+
+  it('leaves the rest as it is, for the next try', async () => {
+    stage.world.fail('create', fault('capacity'), { of: 'service.web' });
+    await failing(stage.converge(SPEC));
+    expect(stage.statuses()).toMatchObject({ 'service.db@1': 'ready', 'service.web@1': 'failed', 'keeper.keeper@1': 'ready' });
+    const { 'service.db@1': db } = stage.serials();
+    await stage.converge(SPEC);
+    expect(stage.serials()['service.db@1']).toEqual(db);
+    expect(new Set(Object.values(stage.statuses()))).toEqual(new Set(['ready']));
+  });
+});
+
+describe('a failure while it boots', () => {
+  it('ends the wait for everything else at once, and says why', async () => {
+    stage.world.delay('service.slow', Infinity);
+    stage.world.ail('service.bad', { ...FAULT, lastLines: ['boom'] });
+    const began = stage.clock.now();
+    const failure = await failing(stage.converge(specOf({ slow: {}, bad: {} })));
+    expect(failure).toMatchObject({ key: 'service.bad@1', fault: { ...FAULT, lastLines: ['boom'] } });
+    expect(stage.clock.now() - began).toBeLessThan(1_000);
+    expect(stage.record.resources).toMatchObject({
+      'service.slow@1': { status: 'booting' },
+      'service.bad@1': { status: 'failed', at: 'booting' },
+    });
+    expect(stage.events.filter(({ type }) => type === 'resource.failed').map(({ resource }) => resource)).toEqual(['service.bad@1']);
+
+    // Mended, it goes on: the slow one is the same, the bad one is new.
+    stage.world.ail('service.bad', undefined);
+    stage.world.ready('service.slow');
+    const { 'service.slow@1': slow } = stage.serials();
+    await stage.converge(specOf({ slow: {}, bad: {} }));
+    expect(stage.serials()).toEqual({ 'keeper.keeper@1': expect.any(Array), 'service.slow@1': slow, 'service.bad@2': expect.any(Array) });
+  });
+
+  it('leaves the old generation registered', async () => {
+    await stage.converge(SPEC);
+    stage.world.ail('service.web@2', FAULT);
+    await failing(stage.converge(specOf({ db: { volumes: ['data'] }, web: { ...EXPOSED, needs: ['db'], env: { NEW: '1' } } })));
+    expect(stage.statuses()).toMatchObject({ 'service.web@1': 'ready', 'registration.web@1': 'ready', 'service.web@2': 'failed' });
+    expect(stage.world.one('registration.web').needs).toContain('service.web@1');
+  });
+
+  it('is also that what was made vanishes, once the provider has had time to show it', async () => {
+    stage.world.during('create', async () => stage.world.lose('service.db'), { of: 'service.db', when: 'after' });
+    const began = stage.clock.now();
+    expect(await failing(stage.converge(SPEC))).toMatchObject({ key: 'service.db@1', fault: { class: 'vanished' } });
+    expect(stage.clock.now() - began).toBeGreaterThanOrEqual(10_000);
+  });
+});
+
+describe('an abort', () => {
+  it('stops every wait with its reason, and the next up goes on', async () => {
+    stage.world.delay('service.db', Infinity);
+    const { done } = await stage.begin(SPEC);
+    await stage.clock.advance(1_000);
+    const reason = new Error('SIGINT');
+    stage.stop.abort(reason);
+    expect(await failing(stage.place.run(done))).toBe(reason);
+    expect(stage.statuses()).toMatchObject({ 'service.db@1': 'booting' });
+
+    await (await stage.work()).session.close();
+    stage.world.ready('service.db');
+    const next = new Stage(stage.place);
+    await next.converge(SPEC);
+    expect(next.world.made.filter((key) => key.startsWith('service.db'))).toEqual(['service.db@1.1']);
+  });
+});
+
+describe('a lease that is lost in the middle', () => {
+  it('ends the work: nothing is made, and nothing is written, any more', async () => {
+    stage.world.delay('service.db', Infinity);
+    const { done } = await stage.begin(SPEC);
+    await stage.clock.advance(1_000);
+    const taker = await stage.open('preempt');
+    stage.world.calls.length = 0;
+    stage.world.ready('service.db');
+    expect(await failing(stage.place.run(done))).toMatchObject({ code: 'lease-lost' });
+    expect(stage.world.calls.filter((call) => call.startsWith('create'))).toEqual([]);
+    expect((await stage.place.store.list()).records[0]).toMatchObject({ fence: taker.fence, lease: { holder: { command: 'down' } } });
+  });
+
+  it('is found out between two tries of a call', async () => {
+    stage.world.fail('create', new Fault('throttled', 'slow-down', 'slow down'), { of: 'service.db', times: Infinity });
+    const { done } = await stage.begin(SPEC);
+    await stage.clock.advance(100);
+    await stage.open('preempt');
+    stage.world.calls.length = 0;
+    expect(await failing(stage.place.run(done))).toMatchObject({ code: 'lease-lost' });
+    expect(stage.world.calls.filter((call) => call.startsWith('create'))).toEqual([]);
+  });
+
+  it('is found out where the provider has seen a newer fencing number', async () => {
+    stage.world.hang('nextChange');
+    stage.world.during(
+      'create',
+      async () => {
+        // Another took it over, and has been at the provider, between our write and our call.
+        const taker = await stage.open('preempt');
+        stage.world.fence({ ...taker.record }, taker.fence);
+      },
+      { of: 'service.db' },
+    );
+    expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+    expect(stage.world.at('service.db')).toEqual([]);
+  });
+
+  it('lets a down win over an up: the up stops, and nothing is left', async () => {
+    stage.world.delay('service.db', Infinity);
+    const { done } = await stage.begin(SPEC);
+    await stage.clock.advance(500);
+    const down = new Stage(stage.place);
+    const session = await stage.open('preempt');
+    down.use(session);
+    await down.dissolve();
+    expect(await failing(stage.place.run(done))).toMatchObject({ code: 'lease-lost' });
+    expect(stage.world.at()).toEqual([]);
+    expect(down.record.resources).toEqual({});
+  });
+});
