@@ -54,7 +54,7 @@ export type Answer =
       readonly outcome: unknown;
       readonly view: (page: Page) => string;
       /** With --quiet: what a script would ask for, or nothing. */
-      readonly brief: string;
+      readonly brief: () => string;
       readonly exit: ExitCode | number;
       readonly problem?: Problem;
     }
@@ -96,7 +96,7 @@ export function result<Outcome>(outcome: Outcome, view: (outcome: Outcome, page:
     kind: 'result',
     outcome,
     view: (page) => view(cleanAll(outcome), page),
-    brief: extra.brief?.(cleanAll(outcome)) ?? '',
+    brief: () => extra.brief?.(cleanAll(outcome)) ?? '',
     exit: extra.exit ?? 0,
     ...(extra.problem === undefined ? {} : { problem: extra.problem }),
   };

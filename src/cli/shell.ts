@@ -95,7 +95,7 @@ async function printResult(desk: Desk, answer: Extract<Answer, { kind: 'result' 
     return exit;
   }
   const page = await pageFor(desk.world.stdout, desk.world, globals);
-  await desk.stdout.write(asLines(globals.quiet ? answer.brief : answer.view(page)));
+  await desk.stdout.write(asLines(globals.quiet ? answer.brief() : answer.view(page)));
   if (problem !== undefined) await printFailure(desk, { ...problem, data: {}, exit, stack: '' }, globals);
   return exit;
 }

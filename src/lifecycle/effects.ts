@@ -105,12 +105,16 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   emit({ type: 'resource.releasing', resource: resource.key });
   try {
     const target = targetOf(work.session.record, releasing);
-    const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
-    if (answer === 'requested') {
+    let stalled = true;
+    while (stalled) {
+      stalled = false;
+      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
+      if (answer === 'absent') break;
       await watch.until(target, deadline, (seen) => {
         if (seen.state === 'absent') return true;
+        stalled = isStalled(work, seen, deadline);
         waiting(work, releasing, seen, 'release');
-        return false;
+        return stalled;
       });
     }
   } catch (thrown) {
@@ -165,19 +169,27 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord):
   const since = work.call.clock.now();
   const deadline = Math.min(since + patience(resource), work.session.record.deadline);
   let last: Observation | undefined;
-  await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
-    last = seen;
-    if (seen.failure !== undefined)
-      throw new Fault('invalid', seen.failure.class, seen.failure.message, { lastLines: seen.failure.lastLines ?? [] });
-    if (seen.state === 'absent' && work.call.clock.now() - since > CONSISTENCY_WINDOW_MS) {
-      throw new Fault('not-found', 'vanished', `${resource.key} was made and is gone: ${seen.reason}`);
-    }
-    if (seen.state === 'running') return true;
-    waiting(work, resource, seen, resource.kind === 'service' ? 'bootstrap' : phaseOf(resource.kind));
-    return false;
-  });
-  if (last === undefined) throw new InternalError(`${resource.key} became ready unseen`);
-  return last;
+  for (;;) {
+    await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
+      last = seen;
+      if (seen.failure !== undefined)
+        throw new Fault('invalid', seen.failure.class, seen.failure.message, { lastLines: seen.failure.lastLines ?? [] });
+      if (seen.state === 'absent' && work.call.clock.now() - since > CONSISTENCY_WINDOW_MS) {
+        throw new Fault('not-found', 'vanished', `${resource.key} was made and is gone: ${seen.reason}`);
+      }
+      if (seen.state === 'running') return true;
+      waiting(work, resource, seen, resource.kind === 'service' ? 'bootstrap' : phaseOf(resource.kind));
+      return isStalled(work, seen, deadline);
+    });
+    if (last === undefined) throw new InternalError(`${resource.key} became ready unseen`);
+    if (last.state === 'running') return last;
+    await createWithRetries(work, resource);
+  }
+}
+
+/** True where the request is to be sent again; never past the deadline, so that what dies again and again is given up. */
+function isStalled(work: Work, seen: Observation, deadline: number): boolean {
+  return seen.stalled === true && work.call.clock.now() < deadline;
 }
 
 const lastReason = new WeakMap<ResourceRecord, string>();

@@ -85,6 +85,8 @@ export interface Observation {
   readonly instances: readonly InstanceObservation[];
   readonly endpoints: readonly Endpoint[];
   readonly failure?: FaultNote;
+  /** Beside `pending` and `stopping`: whoever worked on it is gone, and nothing moves until the same request is sent again. */
+  readonly stalled?: true;
   readonly handle?: Handle;
 }
 

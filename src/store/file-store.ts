@@ -59,7 +59,13 @@ export function createFileStore(options: FileStoreOptions): Store {
 
     remove: (id, expected) => writing(join(spins, id), () => removeNewest(join(spins, id), drafts, draftName(), expected)),
 
-    list: () => reading(spins, () => listRecords(spins, readRecord)),
+    list: () =>
+      reading(spins, () => {
+        const { seen, unreadable } = scanRecords(spins, readRecord, (stored) => stored);
+        return { records: seen, unreadable };
+      }),
+
+    scan: (look) => reading(spins, () => scanRecords(spins, readRecord, look)),
 
     append: (event) => openJournal(journalFile(dir, event.id, event.incarnation)).append(event),
 
@@ -93,21 +99,23 @@ export function createFileStore(options: FileStoreOptions): Store {
 }
 
 /** All records in one pass. Synchronous calls: with thousands of small files they take half the time of asynchronous ones. */
-function listRecords(
+function scanRecords<Seen>(
   spins: string,
   readRecord: (id: SpinId) => StoredRecord | undefined,
-): { readonly records: readonly StoredRecord[]; readonly unreadable: readonly Unreadable[] } {
-  const records: StoredRecord[] = [];
+  look: (stored: StoredRecord) => Seen,
+): { readonly seen: readonly Seen[]; readonly unreadable: readonly Unreadable[] } {
+  const seen: Seen[] = [];
   const unreadable: Unreadable[] = [];
   for (const id of namesIn(spins)) {
+    let stored: StoredRecord | undefined;
     try {
-      const stored = isSpinId(id) ? readRecord(id) : refuseName(spins, id);
-      if (stored !== undefined) records.push(stored);
+      stored = isSpinId(id) ? readRecord(id) : refuseName(spins, id);
     } catch (thrown) {
       unreadable.push({ id, problem: stateProblem(thrown, join(spins, id), 'read') });
     }
+    if (stored !== undefined) seen.push(look(stored));
   }
-  return { records, unreadable };
+  return { seen, unreadable };
 }
 
 /** Deletes the journals of incarnations that ended before `before`, except of one that a record still names. */

@@ -64,7 +64,8 @@ const RESOURCE: Fields<keyof ResourceRecord | 'handle'> = {
   token: text,
   count: number,
   digest: text,
-  desire: isMembers,
+  // A service that the spec does not have stays a name, which nothing can be run from.
+  desire: (value) => isMembers(value) && (value['kind'] !== 'service' || isMembers(value['service'])),
   strategy: text,
   needs: list,
   bound: text,

@@ -79,6 +79,9 @@ export interface Store {
   /** All records; an unreadable state location is an error, never an empty list. */
   list(): Promise<{ readonly records: readonly StoredRecord[]; readonly unreadable: readonly Unreadable[] }>;
 
+  /** What `look` takes from each record, as `list`, without holding thousands of whole records at once. */
+  scan<Seen>(look: (stored: StoredRecord) => Seen): Promise<{ readonly seen: readonly Seen[]; readonly unreadable: readonly Unreadable[] }>;
+
   /** Appends to the journal of one incarnation. Synchronous and best-effort: durability rests on the record. */
   append(event: SpinEvent): void;
 

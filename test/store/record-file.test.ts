@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { isSpinError } from '../../src/core/errors.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
 import { decodeRecord, encodeRecord, REMOVED, stampOf } from '../../src/store/record-file.ts';
-import { sampleLease, sampleRecord, sampleResources } from './samples.ts';
+import type { ServiceSpec } from '../../src/spec/spec.ts';
+import type { ResourceRecord, SpinRecord } from '../../src/store/record.ts';
+import { specOf } from '../plan/specs.ts';
+import { sampleLease, sampleRecord, sampleResources, there } from './samples.ts';
 
 const id = parseSpinId('web');
 const stamp = '01arz3ndektsv4rrffq69g5fav';
@@ -92,4 +95,36 @@ it('refuses a newer schema, wherever it is named, whatever else stands there', (
   expect(problemOf(changed(['schema'], 2))).toMatchObject({ code: 'record-newer', exit: 1 });
   expect(problemOf(changed(['record', 'schema'], 99)).message).toBe(`the record of web has schema 99, and this spin knows 1 (${file})`);
   expect(problemOf('{"schema":3,"everything":"else"}').code).toBe('record-newer');
+});
+
+/** A record whose resource runs the spec's own service. */
+function served(): { readonly record: SpinRecord; readonly own: ResourceRecord; readonly service: ServiceSpec } {
+  const spec = specOf({ web: {} });
+  const service = there(spec.services['web']);
+  const base = there(sampleResources()['secret.e@1']);
+  const own: ResourceRecord = {
+    ...base,
+    key: 'service.web@1',
+    kind: 'service',
+    desire: { kind: 'service', service: structuredClone(service), baseDir: '/' },
+  };
+  return { record: { ...stored.record, spec, resources: { [own.key]: own } }, own, service };
+}
+
+it("writes a service that is the spec's own once, and one of an older spec in full", () => {
+  const { record, own, service } = served();
+  const desire = { kind: 'service' as const, service: { ...service, env: { OLD: '1' } }, baseDir: '/' };
+  const both = { ...record, resources: { ...record.resources, 'service.web@9': { ...own, key: 'service.web@9', desire } } };
+  const text = encodeRecord({ ...stored, record: both }, stamp);
+  expect(JSON.parse(text)).toMatchObject({
+    record: {
+      resources: { 'service.web@1': { desire: { service: 'web' } }, 'service.web@9': { desire: { service: { env: { OLD: '1' } } } } },
+    },
+  });
+  expect(decodeRecord(text, file, id)?.record).toEqual(both);
+});
+
+it('refuses a service that is named and not in the spec', () => {
+  const text = encodeRecord({ ...stored, record: served().record }, stamp).replace('"service":"web"', '"service":"nobody"');
+  expect(problemOf(text).code).toBe('record-damaged');
 });

@@ -13,6 +13,8 @@ export interface GroupEnd {
    * without a leader believed to be ours; later the number may have come round to somebody else.
    */
   readonly leaderJustSeen?: boolean;
+  /** True where the caller is certainly not in the group itself: the group is signalled before the process table is read. */
+  readonly atOnce?: boolean;
   readonly owns: (marked: Marked) => boolean;
   readonly signal: NodeJS.Signals;
   /** From the signal to the kill. */
@@ -29,9 +31,11 @@ const KILL_WAIT_MS = 5_000;
 export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readonly killed: number }> {
   const signalled = new Set<number>();
   const deadline = clock.now() + target.timeoutMs;
+  const asked = target.atOnce === true && target.timeoutMs > 0 && signalGroup(target.leader, target.signal);
   let left = membersOf(target, await freshProcesses());
   while (left.length > 0 && clock.now() < deadline) {
-    const unasked = left.filter((entry) => !signalled.has(entry.pid));
+    // Asked twice, a program may take it for a demand to drop everything.
+    const unasked = left.filter((entry) => !signalled.has(entry.pid) && !(asked && entry.group === target.leader?.pid));
     send(unasked, target.signal);
     // A stopped process takes no signal but this one and the kill.
     send(unasked, 'SIGCONT');
@@ -65,6 +69,19 @@ export function membersOf(target: Pick<GroupEnd, 'leader' | 'leaderJustSeen' | '
     const marked = table.mark(entry);
     return marked !== undefined && target.owns(marked);
   });
+}
+
+/** Signals a group as a whole, where its leader lives: then the number is certainly that of the group. */
+function signalGroup(leader: Identity | undefined, signal: NodeJS.Signals): boolean {
+  if (leader === undefined || !isAlive(leader)) return false;
+  try {
+    kill(-leader.pid, signal);
+    kill(-leader.pid, 'SIGCONT');
+    return true;
+  } catch {
+    // It ended just now, or may not be signalled: looking at each of its processes will tell.
+    return false;
+  }
 }
 
 function send(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {

@@ -48,7 +48,7 @@ async function observeOne(
   if (asked.state === 'silent') return state('unknown', asked.reason);
   if (asked.state === 'dead') {
     if (desire.kind === 'keeper') return state('absent', existsSync(folder.root) ? UNKEPT : 'not started');
-    return unkept?.(target) ?? state('unknown', UNKEPT);
+    return stalled(unkept?.(target) ?? state('unknown', UNKEPT));
   }
   if (desire.kind === 'keeper') return state('running', `process ${asked.status.pid}`);
   return asked.status.resources[target.key] ?? state('absent', 'the keeper does not run it');
@@ -77,6 +77,11 @@ function readUnkept(folder: SpinFolder, stateTag: string, targets: readonly Targ
     }
     return state(wanted.releasing ? 'stopping' : 'pending', UNKEPT);
   };
+}
+
+/** A keeper that died in the middle of something is started by the next request, and by nothing else. */
+function stalled(seen: Observation): Observation {
+  return seen.state === 'pending' || seen.state === 'stopping' ? { ...seen, stalled: true } : seen;
 }
 
 function resourcesWithProcesses(targets: readonly Target[], stateTag: string): ReadonlySet<string> {

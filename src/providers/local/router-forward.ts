@@ -38,7 +38,8 @@ type Outcome = 'done' | 'refused' | 'stale' | 'lost' | 'failed';
 export async function forwardRequest(pool: Pool, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const gone = new AbortController();
   res.once('close', () => {
-    gone.abort();
+    // Without a reason of our own, each abort makes an error object with a stack.
+    gone.abort('the client is gone');
   });
   const tried = new Set<Upstream>();
   const body = hasBody(req);
@@ -83,7 +84,7 @@ export async function forwardRequest(pool: Pool, req: IncomingMessage, res: Serv
 export async function forwardUpgrade(pool: Pool, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => {
-    gone.abort();
+    gone.abort('the client is gone');
   });
   socket.on('error', () => socket.destroy());
   const { proxyUpgrade } = await import('httpxy');

@@ -345,7 +345,7 @@ export class Instance {
     const { process: leader, run } = this.state;
     const owns = (marked: Marked): boolean => this.#isMine(marked) && marked.run === run;
     await endGroup(
-      { ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, owns, signal, timeoutMs },
+      { ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, atOnce: true, owns, signal, timeoutMs },
       this.#house.clock,
     );
   }
@@ -355,7 +355,7 @@ export class Instance {
     const { process: leader } = this.state;
     const { signal, timeoutMs } = this.#wanted.service.drain;
     const owns = (marked: Marked): boolean => this.#isMine(marked);
-    await endGroup({ ...(leader === undefined ? {} : { leader }), owns, signal, timeoutMs }, this.#house.clock);
+    await endGroup({ ...(leader === undefined ? {} : { leader }), atOnce: true, owns, signal, timeoutMs }, this.#house.clock);
   }
 
   #isMine({ mark }: Marked): boolean {
