@@ -29,7 +29,7 @@ export default function leaveNothing(): () => Promise<void> {
   };
 }
 
-/** The runner's own workers end after this. */
+/** The runner's own workers and its watchdog end after this. */
 function processesLeft(folder: string): readonly Process[] {
-  return processesWith(RUN_VARIABLE, folder).filter(({ command }) => !command.includes('/vitest/'));
+  return processesWith(RUN_VARIABLE, folder).filter(({ command }) => !command.includes('vitest'));
 }

@@ -1,8 +1,9 @@
 import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
-import { costOver } from '../core/money.ts';
-import { hourlyOf } from '../cost/intervals.ts';
+import { addMoney, costOver, formatMoney } from '../core/money.ts';
+import { costOfIntervals, hourlyOf, intervalsOf } from '../cost/intervals.ts';
+import { withRetries } from '../lifecycle/effects.ts';
 import { spinOf } from '../lifecycle/work.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
@@ -21,6 +22,8 @@ export interface ExtendRequest {
   readonly wait?: string | true;
 }
 
+const ENFORCE_TIMEOUT_MS = 30_000;
+
 /**
  * Moves the deadline of a spin, in the record and at everything that enforces it.
  * @throws SpinError `spin-not-found`, `usage`, `limit-exceeded`, `lease-held`
@@ -36,11 +39,14 @@ export async function extend(app: App, request: ExtendRequest): Promise<ExtendOu
     const { record } = session;
     const now = app.clock.now();
     const deadline = deadlineOf(app, newDeadline(app, request, record, now), record.tags);
+    checkTotal(app, record, deadline, now);
     const provider = await app.provider(record.provider);
     const work = workOn(app, session, provider);
     // The record first: an enforcer that fires early is worse than one that fires late, and gc goes by the record.
     await session.update((latest) => ({ ...latest, deadline, updatedAt: now }));
-    const enforcers = await provider.enforce(spinOf(record), deadline, session.fence, work.call);
+    const enforcers = await withRetries(work, now + ENFORCE_TIMEOUT_MS, () =>
+      provider.enforce(spinOf(record), deadline, session.fence, work.call),
+    );
     await session.update((latest) => ({ ...latest, enforcers }));
     work.call.emit({ type: 'spin.extended', data: { before: isoTime(record.deadline), deadline: isoTime(deadline) } });
     return {
@@ -53,6 +59,25 @@ export async function extend(app: App, request: ExtendRequest): Promise<ExtendOu
     };
   } finally {
     await session.close();
+  }
+}
+
+/** What the spin will have cost at its new deadline must stay within what its spec and the config allow. */
+function checkTotal(app: App, record: SpinRecord, deadline: number, now: number): void {
+  const spent = costOfIntervals(intervalsOf(record, now));
+  const total = addMoney([spent, costOver(hourlyOf(record), deadline - now)]);
+  if (total === 'unknown') return;
+  const caps = [
+    ['budget-exceeded', record.spec.budget.total, 'budget.total of its spec'],
+    ['limit-exceeded', app.config.settings.limits.maxTotal, 'limits.maxTotal of the config'],
+  ] as const;
+  for (const [code, cap, where] of caps) {
+    if (cap !== undefined && total > cap) {
+      throw new SpinError(
+        code,
+        `${record.id} would have cost ${formatMoney(total)} at ${isoTime(deadline)}, more than the ${formatMoney(cap)} of ${where}`,
+      );
+    }
   }
 }
 

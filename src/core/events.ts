@@ -37,7 +37,7 @@ export const EVENTS = {
   'resource.ready': {
     phase: 'bootstrap',
     level: 'step',
-    meaning: 'The resource does what it is for; ms is the time since it was asked for.',
+    meaning: 'The resource does what it is for; ms is the time since this command asked for it.',
   },
   'resource.failed': { phase: 'bootstrap', level: 'warning', meaning: 'The resource did not come up; fault holds the class.' },
   'spin.ready': { phase: 'serve', level: 'step', meaning: 'Every resource of the plan is ready.' },

@@ -44,6 +44,7 @@ export function phaseOf(kind: ResourceKind): Phase {
 export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
   const { emit, clock } = work.call;
   const phase = phaseOf(resource.kind);
+  const began = clock.now();
   emit({ type: 'resource.creating', phase, resource: resource.key });
   let current = resource;
   try {
@@ -68,7 +69,7 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
       type: 'resource.ready',
       phase: resource.kind === 'service' ? 'bootstrap' : phase,
       resource: resource.key,
-      ms: readyAt - resource.requestedAt,
+      ms: readyAt - began,
     });
   } catch (thrown) {
     const fault = faultOf(thrown, work.call.signal);

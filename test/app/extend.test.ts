@@ -50,6 +50,13 @@ it('keeps to the limit of the config', async () => {
   expect((await record()).deadline).toBe(createdAt + 4 * HOUR);
 });
 
+it('keeps to what the spin may cost in total', async () => {
+  await expect(move({ by: '2h' }, { settings: { limits: { maxTotal: 5 * HOUR } } })).rejects.toMatchObject({ code: 'limit-exceeded' });
+  expect((await record()).deadline).toBe(createdAt + 4 * HOUR);
+  await move({ by: '1h' }, { settings: { limits: { maxTotal: 5 * HOUR } } });
+  expect((await record()).deadline).toBe(createdAt + 5 * HOUR);
+});
+
 it.each<[string, Partial<ExtendRequest>]>([
   ['neither', {}],
   ['both', { by: '1h', ttl: '1h' }],

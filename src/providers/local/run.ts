@@ -4,9 +4,3 @@ import type { Command } from '../../spec/spec.ts';
 export function commandLine(command: Command): readonly [string, ...string[]] {
   return typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
 }
-
-/** A command for people, shortened. */
-export function commandText(command: Command): string {
-  const text = typeof command === 'string' ? command : command.join(' ');
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}

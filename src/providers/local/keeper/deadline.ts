@@ -3,7 +3,7 @@ import type { Kept } from './kept.ts';
 
 const LOOK_MS = 1_000;
 const GIVE_UP_MS = 60_000;
-/** How long a `down` that said it was done may take to reach this keeper. */
+/** How long a `down` that said it was done, or that started this keeper, may take to reach it. */
 const AFTERMATH_MS = 3_000;
 
 export interface DeadlineOptions {
@@ -21,6 +21,8 @@ export interface DeadlineOptions {
  */
 export async function enforceDeadline(options: DeadlineOptions, signal: AbortSignal): Promise<void> {
   const { kept, clock, down } = options;
+  // Who starts a keeper after the deadline is at work on the spin, and most likely ends it.
+  if (clock.now() >= kept.deadline) await clock.sleep(AFTERMATH_MS, signal);
   for (;;) {
     await untilDeadline(kept, clock, signal);
     const giveUp = clock.now() + GIVE_UP_MS;

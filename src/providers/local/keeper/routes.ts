@@ -10,6 +10,9 @@ import { routeEndpoint } from './observation.ts';
 import type { InstanceState, WantedRegistration, WantedRoute } from './state.ts';
 
 const RETRY_MS = 1_000;
+/** How long a keeper that was killed may still hold its ports, which the system frees in no set order. */
+const AFTERLIFE_MS = 1_000;
+const RELOOK_MS = 20;
 
 /** The routes of a spin, and which instances each sends requests to. */
 export class Routes {
@@ -18,6 +21,7 @@ export class Routes {
   readonly #clock: Clock;
   readonly #emit: Emit;
   readonly #open = new Map<string, number>();
+  readonly #opening = new Map<string, Promise<void>>();
   readonly #problems = new Map<string, Fault>();
   readonly #releases = new Map<string, Promise<void>>();
   #router: Promise<Router> | undefined;
@@ -114,11 +118,19 @@ export class Routes {
     };
   }
 
-  async #listen(wanted: WantedRoute): Promise<void> {
-    if (this.#open.has(wanted.key)) return;
+  /** A keeper that takes over and a command that asks for the route again may come at once: the second waits for the first. */
+  #listen(wanted: WantedRoute): Promise<void> {
+    if (this.#open.has(wanted.key)) return Promise.resolve();
+    const opening = this.#opening.get(wanted.key) ?? this.#openUp(wanted).finally(() => this.#opening.delete(wanted.key));
+    this.#opening.set(wanted.key, opening);
+    return opening;
+  }
+
+  async #openUp(wanted: WantedRoute): Promise<void> {
     const router = await this.#load();
     const port = await this.#portOf(wanted);
     try {
+      if (wanted.expose.port === 'auto') await this.#kept.keepRoutePort(wanted.address, port);
       await router.listen({ key: wanted.key, service: wanted.service, host: wanted.expose.host, port });
     } catch (thrown) {
       this.#ports.release(port);
@@ -133,10 +145,14 @@ export class Routes {
   async #portOf(wanted: WantedRoute): Promise<number> {
     if (wanted.expose.port !== 'auto') return this.#ports.reserve(wanted.expose.port);
     const before = this.#kept.routePort(wanted.address);
-    const inUse = [...this.#open.values()].includes(before ?? 0);
-    const port = await this.#ports.reserve(inUse ? undefined : before);
-    await this.#kept.keepRoutePort(wanted.address, port);
-    return port;
+    if (before === undefined || [...this.#open.values()].includes(before)) return this.#ports.reserve();
+    for (const giveUp = this.#clock.now() + AFTERLIFE_MS; ; await this.#clock.sleep(RELOOK_MS)) {
+      try {
+        return await this.#ports.reserve(before);
+      } catch (thrown) {
+        if (!(thrown instanceof Fault) || thrown.class !== 'port-taken' || this.#clock.now() >= giveUp) throw thrown;
+      }
+    }
   }
 
   async #reopen(wanted: WantedRoute, signal: AbortSignal): Promise<void> {
