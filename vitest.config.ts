@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/leftovers.ts'],
+    // More than there are cores: most of the time is spent waiting for other processes.
+    maxWorkers: 4,
     // Real processes, sockets and terminals on small machines: the wait is for the machine, never for a clock.
     testTimeout: 30_000,
     hookTimeout: 30_000,

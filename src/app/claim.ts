@@ -43,30 +43,38 @@ export async function claim(
   timeout: AbortSignal | undefined,
 ): Promise<Session> {
   for (;;) {
+    const known = await app.store.read(wanted.id);
+    // Clearing an old life away is a `down`, from which no other `down` takes the lease.
+    const clears = known !== undefined && isOver(app, known.record);
     const session = await takeLease(app, {
       id: wanted.id,
-      command: 'up',
+      command: clears ? 'down' : 'up',
       take: 'claim',
       ...waiting(wait),
       ...(timeout === undefined ? {} : { timeout }),
       create: () => newRecord(app, wanted),
     });
     if (session === undefined) throw new InternalError('a lease with a record to create was not given');
-    const { record } = session;
     try {
-      const over = record.desired === 'down' || app.clock.now() >= record.deadline;
-      if (!over) {
+      const { record } = session;
+      if (isOver(app, record)) {
+        const work = begin(app, session, await app.provider(record.provider), { command: 'down', data: { before: 'up' } }, timeout);
+        await takeDown(app, work, true);
+      } else if (!clears) {
         refuseMove(record, wanted, provider);
         return session;
       }
-      const work = begin(app, session, await app.provider(record.provider), { command: 'down', data: { before: 'up' } }, timeout);
-      await takeDown(app, work, true);
     } catch (thrown) {
       await session.close();
       throw thrown;
     }
     await session.close();
   }
+}
+
+/** An old life that is expired, or half taken down; a tombstone makes room by itself. */
+function isOver(app: App, record: SpinRecord): boolean {
+  return record.releasedAt === undefined && (record.desired === 'down' || app.clock.now() >= record.deadline);
 }
 
 function refuseMove(record: SpinRecord, wanted: Wanted, provider: Provider): void {

@@ -1,5 +1,7 @@
 import { SpinError } from '../core/errors.ts';
-import type { Plan, PlannedResource, ResourceAddress } from '../plan/plan.ts';
+import { canonicalJson } from '../core/ids.ts';
+import { instanceOf } from '../plan/build.ts';
+import type { Desire, Plan, PlannedResource, ResourceAddress } from '../plan/plan.ts';
 import type { Bindings } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import type { Assessment } from './assess.ts';
@@ -101,7 +103,17 @@ function replacement(
   const holdsData = planned.strategy === 'refuse' && (newest.status === 'ready' || newest.status === 'booting');
   return holdsData
     ? { ...decision, action: 'refuse', reason: 'its source changed, and replacing it would lose what was written to it' }
-    : { ...decision, action: 'replace', reason: 'the spec changed' };
+    : { ...decision, action: 'replace', reason: whatChanged(newest.desire, planned.desire) };
+}
+
+/** `env and run changed`: the keys of a service that differ; for other kinds, and what lies outside the service, that the spec did. */
+function whatChanged(before: Desire, after: Desire): string {
+  if (before.kind !== 'service' || after.kind !== 'service') return 'the spec changed';
+  const [old, wanted] = [new Map(Object.entries(instanceOf(before.service))), new Map(Object.entries(instanceOf(after.service)))];
+  const keys = [...new Set([...old.keys(), ...wanted.keys()])].filter(
+    (key) => canonicalJson(old.get(key) ?? null) !== canonicalJson(wanted.get(key) ?? null),
+  );
+  return keys.length === 0 ? 'what it uses changed' : `${keys.toSorted().join(', ')} changed`;
 }
 
 /** @throws SpinError `change-refused`, naming everything that would lose data */

@@ -126,3 +126,13 @@ describe('what stands on something else', () => {
     expect(canonicalJson(resources)).toBe(before);
   });
 });
+
+it('says which parts of a service changed', () => {
+  const before = planOf(specOf({ web: { env: { A: '1' } } })).resources.find(({ address }) => address === 'service.web') ?? expect.fail();
+  const standing = { ...resource({}), digest: before.digest, desire: before.desire, bound: boundTo(before.desire, {}) };
+  const sound = new Map([[standing.key, { is: 'sound' as const, reason: 'ready' }]]);
+  const reasonWith = (sketch: ServiceSketch) =>
+    reconcile(planOf(specOf({ web: sketch })), [standing], sound).find(({ address }) => address === 'service.web')?.reason;
+  expect(reasonWith({ env: { A: '2' } })).toBe('env changed');
+  expect(reasonWith({ env: { A: '2' }, run: 'other' })).toBe('env, run changed');
+});
