@@ -57,7 +57,10 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     },
 
     list: async () => ({ records: structuredClone([...records.values()]), unreadable: [] }),
-    scan: async <Seen>(look: (stored: StoredRecord) => Seen) => ({ seen: structuredClone([...records.values()]).map((stored) => look(stored)), unreadable: [] }),
+    scan: async <Seen>(look: (stored: StoredRecord) => Seen) => ({
+      seen: structuredClone([...records.values()]).map((stored) => look(stored)),
+      unreadable: [],
+    }),
 
     append: (event: SpinEvent) => {
       journalOf(event.id, event.incarnation).push(structuredClone(event));
