@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,6 +15,8 @@ const PATIENCE_MS = 5_000;
  */
 export default function leaveNothing(): () => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'spin-tests-'));
+  // Some tests start processes of another user, who must get to what is made for them.
+  chmodSync(folder, 0o711);
   process.env['TMPDIR'] = folder;
   process.env[RUN_VARIABLE] = folder;
   return async () => {
