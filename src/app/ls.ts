@@ -16,7 +16,7 @@ export async function ls(app: App, request: LsRequest = {}): Promise<LsOutcome> 
     throw new SpinError('usage', `--state ${JSON.stringify(request.state)} is not a state`, { hint: `one of ${SPIN_STATES.join(', ')}` });
   }
   const now = app.clock.now();
-  const { seen, unreadable } = await app.store.scan(({ record }) => summarize(record, now));
+  const { seen, unreadable } = await app.store.scan((record) => summarize(record, now));
   const spins = seen
     .filter((spin) => spin.state !== 'released')
     .filter((spin) => request.owner === undefined || spin.owner === request.owner)

@@ -1,11 +1,11 @@
 import { isoTime } from '../core/clock.ts';
 import { costOfIntervals, hourlyOf, intervalsOf } from '../cost/intervals.ts';
 import { stateOf } from '../lifecycle/state.ts';
-import type { SpinRecord } from '../store/record.ts';
+import type { RecordOutline } from '../store/record.ts';
 import type { SpinSummary } from './outcomes.ts';
 
 /** One line of `ls`, from the record alone. Pure; `now` in milliseconds since the epoch. */
-export function summarize(record: SpinRecord, now: number): SpinSummary {
+export function summarize(record: RecordOutline, now: number): SpinSummary {
   const services = Object.values(record.resources).filter((resource) => resource.kind === 'service');
   return {
     id: record.id,

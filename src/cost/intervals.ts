@@ -1,6 +1,6 @@
 import { type Known, type NanoUsd, addMoney, costOver } from '../core/money.ts';
 import { intervalOf } from '../store/interval.ts';
-import type { Interval, ResourceRecord, SpinRecord } from '../store/record.ts';
+import type { Interval, ResourceOutline, RecordOutline } from '../store/record.ts';
 
 /** A span of time, in milliseconds since the epoch; an end that is left out is open. */
 export interface Window {
@@ -9,12 +9,12 @@ export interface Window {
 }
 
 /** Every interval of a record, released or running; running ones end at `now`. */
-export function intervalsOf(record: SpinRecord, now: number): readonly Interval[] {
+export function intervalsOf(record: RecordOutline, now: number): readonly Interval[] {
   return [...record.spent, ...runningIntervals(record, now)];
 }
 
 /** The intervals of what is not proven gone yet: also what failed or is being deleted costs until it is. They end at `until`. */
-export function runningIntervals(record: SpinRecord, until: number): readonly Interval[] {
+export function runningIntervals(record: RecordOutline, until: number): readonly Interval[] {
   return running(record).map((resource) => intervalOf(resource, until));
 }
 
@@ -42,16 +42,16 @@ export function instanceMs(intervals: readonly Interval[], window: Window = {}):
 }
 
 /** Price per hour of what a record has running. */
-export function hourlyOf(record: SpinRecord): Known<NanoUsd> {
+export function hourlyOf(record: RecordOutline): Known<NanoUsd> {
   return addMoney(running(record).map((resource) => resource.hourly));
 }
 
 /** Spent so far plus the running price until the deadline. */
-export function projectedCost(record: SpinRecord, now: number): Known<NanoUsd> {
+export function projectedCost(record: RecordOutline, now: number): Known<NanoUsd> {
   return costOfIntervals([...record.spent, ...runningIntervals(record, Math.max(now, record.deadline))]);
 }
 
-function running(record: SpinRecord): readonly ResourceRecord[] {
+function running(record: RecordOutline): readonly ResourceOutline[] {
   return Object.values(record.resources).filter((resource) => resource.status !== 'released');
 }
 

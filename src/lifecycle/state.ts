@@ -1,11 +1,11 @@
-import type { SpinRecord } from '../store/record.ts';
+import type { RecordOutline } from '../store/record.ts';
 
 /** What a spin as a whole is, as people see it in `ls`. Derived from its record, never stored. */
 export const SPIN_STATES = ['starting', 'up', 'degraded', 'failed', 'stopping', 'expired', 'released'] as const;
 export type SpinState = (typeof SPIN_STATES)[number];
 
 /** The state of a spin by its record alone; `now` in milliseconds since the epoch. */
-export function stateOf(record: SpinRecord, now: number): SpinState {
+export function stateOf(record: RecordOutline, now: number): SpinState {
   if (record.releasedAt !== undefined) return 'released';
   if (record.desired === 'down') return 'stopping';
   if (now >= record.deadline) return 'expired';

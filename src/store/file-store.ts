@@ -7,8 +7,9 @@ import { stateProblem } from './disk.ts';
 import { followJournal, journaled, journalFile, journalFolder, openJournal, readJournal } from './journal.ts';
 import { isExpired } from './lease.ts';
 import { ledgerFile, readLedger, settle } from './ledger.ts';
-import { decodeRecord, encodeRecord } from './record-file.ts';
+import { decodeOutline, decodeRecord, encodeRecord } from './record-file.ts';
 import { createFirst, readNewest, removeNewest, replaceNewest } from './record-folder.ts';
+import type { RecordOutline } from './record.ts';
 import type { Store, StoredRecord, Unreadable } from './store.ts';
 
 export interface FileStoreOptions {
@@ -37,9 +38,14 @@ export function createFileStore(options: FileStoreOptions): Store {
   const draftName = (): string => makeIncarnation(clock.now());
 
   const readRecord = (id: SpinId): StoredRecord | undefined => {
-    const newest = readNewest(join(spins, id));
+    const newest = readNewest(`${spins}/${id}`);
     const stored = newest === undefined ? undefined : decodeRecord(newest.text, newest.file, id);
     return newest === undefined || stored === undefined ? undefined : { version: newest.version, ...stored };
+  };
+
+  const readOutline = (id: SpinId): RecordOutline | undefined => {
+    const newest = readNewest(`${spins}/${id}`);
+    return newest === undefined ? undefined : decodeOutline(newest.text, newest.file, id);
   };
 
   const store: Store = {
@@ -65,7 +71,7 @@ export function createFileStore(options: FileStoreOptions): Store {
         return { records: seen, unreadable };
       }),
 
-    scan: (look) => reading(spins, () => scanRecords(spins, readRecord, look)),
+    scan: (look) => reading(spins, () => scanRecords(spins, readOutline, look)),
 
     append: (event) => openJournal(journalFile(dir, event.id, event.incarnation)).append(event),
 
@@ -99,21 +105,21 @@ export function createFileStore(options: FileStoreOptions): Store {
 }
 
 /** All records in one pass. Synchronous calls: with thousands of small files they take half the time of asynchronous ones. */
-function scanRecords<Seen>(
+function scanRecords<Found, Seen>(
   spins: string,
-  readRecord: (id: SpinId) => StoredRecord | undefined,
-  look: (stored: StoredRecord) => Seen,
+  read: (id: SpinId) => Found | undefined,
+  look: (found: Found) => Seen,
 ): { readonly seen: readonly Seen[]; readonly unreadable: readonly Unreadable[] } {
   const seen: Seen[] = [];
   const unreadable: Unreadable[] = [];
   for (const id of namesIn(spins)) {
-    let stored: StoredRecord | undefined;
+    let found: Found | undefined;
     try {
-      stored = isSpinId(id) ? readRecord(id) : refuseName(spins, id);
+      found = isSpinId(id) ? read(id) : refuseName(spins, id);
     } catch (thrown) {
       unreadable.push({ id, problem: stateProblem(thrown, join(spins, id), 'read') });
     }
-    if (stored !== undefined) seen.push(look(stored));
+    if (found !== undefined) seen.push(look(found));
   }
   return { seen, unreadable };
 }

@@ -1,10 +1,10 @@
-import type { Interval, ResourceRecord } from './record.ts';
+import type { Interval, ResourceOutline } from './record.ts';
 
 /**
  * The interval that a resource was paid for, when it ends at `to`: what goes into `spent` when the resource is
  * released, and before its price or count changes.
  */
-export function intervalOf(resource: ResourceRecord, to: number): Interval {
+export function intervalOf(resource: ResourceOutline, to: number): Interval {
   const service = serviceOf(resource);
   return {
     resource: resource.key,
@@ -17,15 +17,14 @@ export function intervalOf(resource: ResourceRecord, to: number): Interval {
   };
 }
 
-/** The service that a resource works for; a keeper, a secret and a volume work for the whole spin. */
-function serviceOf({ desire }: ResourceRecord): string | undefined {
-  switch (desire.kind) {
+/** The service that a resource works for, as its address tells; a keeper, a secret and a volume work for the whole spin. */
+function serviceOf({ kind, address }: ResourceOutline): string | undefined {
+  switch (kind) {
     case 'service':
-      return desire.service.name;
     case 'firewall':
     case 'route':
     case 'registration':
-      return desire.service;
+      return address.slice(address.indexOf('.') + 1);
     default:
       return undefined;
   }

@@ -1,8 +1,9 @@
 import { messageOf, SpinError } from '../core/errors.ts';
 import type { SpinId } from '../core/ids.ts';
+import type { Desire } from '../plan/plan.ts';
 import { type Document, migrate } from './migrate.ts';
-import { assertStored, isMembers } from './record-shape.ts';
-import { RECORD_SCHEMA, type ResourceRecord, type SpinRecord } from './record.ts';
+import { assertOutline, assertStored, isMembers } from './record-shape.ts';
+import { RECORD_SCHEMA, type RecordOutline, type SpinRecord } from './record.ts';
 import type { StoredRecord } from './store.ts';
 
 /** What stands in place of a record between its removal and the deletion of its files. */
@@ -13,38 +14,50 @@ type Services = SpinRecord['spec']['services'];
 const STAMP = /^\{"stamp":"([0-9a-z]+)"/;
 
 /**
- * The text of a record and its lease: one document, so that one atomic replacement covers both.
+ * The text of a record and its lease: one document, so that one atomic replacement covers both. What was asked for comes last,
+ * so that a list of spins need not read it.
  * @param stamp never used before; tells this text from every other
  */
 export function encodeRecord(next: Omit<StoredRecord, 'version'>, stamp: string): string {
-  const { record, fence, lease } = next;
-  const { services } = record.spec;
-  const resources = Object.fromEntries(Object.entries(record.resources).map(([key, resource]) => [key, brief(resource, services)]));
-  return `${JSON.stringify({ stamp, schema: record.schema, fence, lease, record: { ...record, resources } })}\n`;
+  const { fence, lease } = next;
+  const { spec, resources, ...record } = next.record;
+  const outlines: Record<string, unknown> = {};
+  const desires: Record<string, unknown> = {};
+  for (const [key, { desire, ...outline }] of Object.entries(resources)) {
+    outlines[key] = outline;
+    desires[key] = brief(desire, spec.services);
+  }
+  return `${JSON.stringify({ stamp, schema: record.schema, fence, lease, record: { ...record, resources: outlines }, asked: { spec, desires } })}\n`;
 }
 
-/** A service that is the spec's own is written as its name: half of a record would else say the same again, and listing is reading. */
-function brief(resource: ResourceRecord, services: Services): unknown {
-  const { desire } = resource;
-  if (desire.kind !== 'service' || !Object.hasOwn(services, desire.service.name)) return resource;
+/** Where the outline ends. Inside a text of JSON its quotes would be escaped, and nothing of ours has an object that begins so. */
+const ASKED = ',"asked":{"spec":{';
+
+/** A service that is the spec's own is written as its name: half of what was asked for would else say the same again. */
+function brief(desire: Desire, services: Services): unknown {
+  if (desire.kind !== 'service' || !Object.hasOwn(services, desire.service.name)) return desire;
   const own = services[desire.service.name];
   const same = own === desire.service || JSON.stringify(own) === JSON.stringify(desire.service);
-  return same ? { ...resource, desire: { ...desire, service: desire.service.name } } : resource;
+  return same ? { ...desire, service: desire.service.name } : desire;
 }
 
-/** Puts the spec's services back in the place of their names. What has not the form for it is left to the check of the shape. */
-function spelledOut(record: unknown): unknown {
-  if (!isMembers(record) || !isMembers(record['spec']) || !isMembers(record['spec']['services']) || !isMembers(record['resources']))
-    return record;
-  const { services } = record['spec'];
-  for (const resource of Object.values(record['resources'])) {
-    if (!isMembers(resource) || !isMembers(resource['desire'])) continue;
-    const { desire } = resource;
-    const name = desire['service'];
-    if (desire['kind'] === 'service' && typeof name === 'string' && Object.hasOwn(services, name))
-      Object.assign(desire, { service: services[name] });
-  }
-  return record;
+/** Joins outline and what was asked for again. What has not the form for it is left to the check of the shape. */
+function joined(document: Document): unknown {
+  const { record, asked } = document;
+  if (!isMembers(record) || !isMembers(record['resources']) || !isMembers(asked) || !isMembers(asked['desires'])) return record;
+  const { spec, desires } = asked;
+  const services = isMembers(spec) && isMembers(spec['services']) ? spec['services'] : {};
+  const resources = Object.entries(record['resources']).map(([key, outline]) => {
+    const desire = Object.hasOwn(desires, key) ? desires[key] : undefined;
+    return [key, isMembers(outline) ? { ...outline, desire: spelledOut(desire, services) } : outline] as const;
+  });
+  return { ...record, spec, resources: Object.fromEntries(resources) };
+}
+
+function spelledOut(desire: unknown, services: Document): unknown {
+  if (!isMembers(desire) || desire['kind'] !== 'service') return desire;
+  const name = desire['service'];
+  return typeof name === 'string' && Object.hasOwn(services, name) ? { ...desire, service: services[name] } : desire;
 }
 
 /** The stamp of a text without reading the rest, or '' where it has none, as after an edit by hand. */
@@ -59,27 +72,52 @@ export function stampOf(text: string): string {
  */
 export function decodeRecord(text: string, file: string, id: SpinId): Omit<StoredRecord, 'version'> | undefined {
   if (text === REMOVED) return undefined;
-  const damaged = (problem: string, cause?: unknown): never => {
+  const damaged = damageOf(file, id);
+  const document = parseDocument(text, damaged);
+  const { fence, lease, asked, record } = currentForm(document, file, id, damaged);
+  const stored: unknown = { fence, lease, record: joined({ record, asked }) };
+  assertStored(stored, damaged);
+  if (stored.record.id !== id) damaged(`it is the record of ${stored.record.id}`);
+  return { record: stored.record, lease: stored.lease, fence: stored.fence };
+}
+
+/** As decodeRecord, without reading what was asked for. */
+export function decodeOutline(text: string, file: string, id: SpinId): RecordOutline | undefined {
+  const end = text.indexOf(ASKED);
+  // Cut short on the disk, it is no whole record either.
+  if (end === -1 || !text.endsWith('}}\n')) return decodeRecord(text, file, id)?.record;
+  const damaged = damageOf(file, id);
+  const document = parseDocument(`${text.slice(0, end)}}`, damaged);
+  if (schemaOf(document) !== RECORD_SCHEMA) return decodeRecord(text, file, id)?.record;
+  const { record } = document;
+  assertOutline(record, damaged);
+  if (record.id !== id) damaged(`it is the record of ${record.id}`);
+  return record;
+}
+
+type Damaged = (problem: string, cause?: unknown) => never;
+
+function damageOf(file: string, id: SpinId): Damaged {
+  return (problem, cause) => {
     throw new SpinError('record-damaged', `the record of ${id} is damaged: ${problem} (${file})`, {
       data: { id, file, problem },
       ...(cause === undefined ? {} : { cause }),
     });
   };
-  const document = parseDocument(text, damaged);
+}
+
+/** The document led up to the schema that this spin writes. */
+function currentForm(document: Document, file: string, id: SpinId, damaged: Damaged): Document {
   const schema = schemaOf(document) ?? damaged('it names no schema');
   if (schema > RECORD_SCHEMA) {
     throw new SpinError('record-newer', `the record of ${id} has schema ${schema}, and this spin knows ${RECORD_SCHEMA} (${file})`, {
       data: { id, file, schema, known: RECORD_SCHEMA },
     });
   }
-  const { fence, lease, record } = migrate(document, schema);
-  const stored: unknown = { fence, lease, record: spelledOut(record) };
-  assertStored(stored, damaged);
-  if (stored.record.id !== id) damaged(`it is the record of ${stored.record.id}`);
-  return { record: stored.record, lease: stored.lease, fence: stored.fence };
+  return migrate(document, schema);
 }
 
-function parseDocument(text: string, damaged: (problem: string, cause?: unknown) => never): Document {
+function parseDocument(text: string, damaged: Damaged): Document {
   let document: unknown;
   try {
     document = JSON.parse(text);

@@ -1,5 +1,5 @@
 import { isSpinId } from '../core/ids.ts';
-import { type Interval, type ResourceRecord, type SpinRecord, STATUSES } from './record.ts';
+import { type Interval, type RecordOutline, type ResourceRecord, type SpinRecord, STATUSES } from './record.ts';
 import type { Holder, Lease, StoredRecord } from './store.ts';
 
 /**
@@ -80,6 +80,9 @@ const BY_STATUS: Readonly<Record<string, Fields>> = {
   ready: { handle: isMembers, endpoints: list, readyAt: number },
   failed: { at: text, fault: isMembers },
 };
+/** What an outline leaves out. */
+const { spec: _spec, ...OUTLINE } = RECORD;
+const { desire: _desire, ...RESOURCE_OUTLINE } = RESOURCE;
 const INTERVAL: Fields<keyof Interval> = {
   resource: text,
   service: maybe(text),
@@ -95,6 +98,15 @@ export function assertStored(value: unknown, refuse: (problem: string) => never)
   if (problem !== undefined) refuse(problem);
 }
 
+/** As assertStored, for a record without what was asked for. */
+export function assertOutline(value: unknown, refuse: (problem: string) => never): asserts value is RecordOutline {
+  const problem =
+    (fits(value, OUTLINE) ? undefined : wrongIn(value, OUTLINE, 'record.')) ??
+    wrongResource(memberOf(value, 'resources'), RESOURCE_OUTLINE) ??
+    wrongInterval(memberOf(value, 'spent'));
+  if (problem !== undefined) refuse(problem);
+}
+
 function problemOf(value: unknown): string | undefined {
   if (!isMembers(value)) return 'it is not an object';
   const { record, lease } = value;
@@ -104,22 +116,20 @@ function problemOf(value: unknown): string | undefined {
     (lease === undefined ? undefined : (wrongIn(lease, LEASE, 'lease.') ?? wrongIn(memberOf(lease, 'holder'), HOLDER, 'lease.holder.'))) ??
     (fits(record, RECORD) ? undefined : wrongIn(record, RECORD, 'record.')) ??
     (fits(spec, SPEC) ? undefined : wrongIn(spec, SPEC, 'record.spec.')) ??
-    wrongResource(memberOf(record, 'resources')) ??
+    wrongResource(memberOf(record, 'resources'), RESOURCE) ??
     wrongInterval(memberOf(record, 'spent'))
   );
 }
 
-function wrongResource(resources: unknown): string | undefined {
+function wrongResource(resources: unknown, fields: Fields): string | undefined {
   if (!isMembers(resources)) return undefined;
   for (const key in resources) {
     const resource = resources[key];
     const status = isMembers(resource) ? resource['status'] : undefined;
     const own = (typeof status === 'string' ? BY_STATUS[status] : undefined) ?? {};
-    if (fits(resource, RESOURCE) && fits(resource, own) && resource['key'] === key) continue;
+    if (fits(resource, fields) && fits(resource, own) && resource['key'] === key) continue;
     const path = `record.resources[${JSON.stringify(key)}].`;
-    return (
-      wrongIn(resource, RESOURCE, path) ?? wrongIn(resource, own, path) ?? `${path}key is ${JSON.stringify(memberOf(resource, 'key'))}`
-    );
+    return wrongIn(resource, fields, path) ?? wrongIn(resource, own, path) ?? `${path}key is ${JSON.stringify(memberOf(resource, 'key'))}`;
   }
   return undefined;
 }

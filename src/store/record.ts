@@ -98,3 +98,11 @@ export interface SpinRecord {
   /** Closed intervals of what was released while the spin lives. */
   readonly spent: readonly Interval[];
 }
+
+type Without<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+
+/** A resource without what it was asked to be. */
+export type ResourceOutline = Without<ResourceRecord, 'desire'>;
+
+/** A record without what was asked for: all that a list of spins shows, at a fraction of the reading. */
+export type RecordOutline = Omit<SpinRecord, 'spec' | 'resources'> & { readonly resources: Readonly<Record<string, ResourceOutline>> };

@@ -6,7 +6,7 @@ import type { SpinEvent } from '../core/events.ts';
 import type { Incarnation, SpinId } from '../core/ids.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
-import type { Interval, SpinRecord } from './record.ts';
+import type { Interval, RecordOutline, SpinRecord } from './record.ts';
 
 /** Who holds a lease; enough to tell a user whom to ask, and this machine whether the process lives. */
 export interface Holder {
@@ -79,8 +79,10 @@ export interface Store {
   /** All records; an unreadable state location is an error, never an empty list. */
   list(): Promise<{ readonly records: readonly StoredRecord[]; readonly unreadable: readonly Unreadable[] }>;
 
-  /** What `look` takes from each record, as `list`, without holding thousands of whole records at once. */
-  scan<Seen>(look: (stored: StoredRecord) => Seen): Promise<{ readonly seen: readonly Seen[]; readonly unreadable: readonly Unreadable[] }>;
+  /** What `look` takes from the outline of each record; as `list`, for thousands of spins in a moment. */
+  scan<Seen>(
+    look: (record: RecordOutline) => Seen,
+  ): Promise<{ readonly seen: readonly Seen[]; readonly unreadable: readonly Unreadable[] }>;
 
   /** Appends to the journal of one incarnation. Synchronous and best-effort: durability rests on the record. */
   append(event: SpinEvent): void;

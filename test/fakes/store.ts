@@ -1,3 +1,4 @@
+import type { RecordOutline } from '../../src/store/record.ts';
 import type { SpinEvent } from '../../src/core/events.ts';
 import type { Incarnation, SpinId } from '../../src/core/ids.ts';
 import { isExpired } from '../../src/store/lease.ts';
@@ -57,8 +58,8 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     },
 
     list: async () => ({ records: structuredClone([...records.values()]), unreadable: [] }),
-    scan: async <Seen>(look: (stored: StoredRecord) => Seen) => ({
-      seen: structuredClone([...records.values()]).map((stored) => look(stored)),
+    scan: async <Seen>(look: (record: RecordOutline) => Seen) => ({
+      seen: structuredClone([...records.values()]).map(({ record }) => look(record)),
       unreadable: [],
     }),
 

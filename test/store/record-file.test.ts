@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isSpinError } from '../../src/core/errors.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
-import { decodeRecord, encodeRecord, REMOVED, stampOf } from '../../src/store/record-file.ts';
+import { decodeOutline, decodeRecord, encodeRecord, REMOVED, stampOf } from '../../src/store/record-file.ts';
 import type { ServiceSpec } from '../../src/spec/spec.ts';
 import type { ResourceRecord, SpinRecord } from '../../src/store/record.ts';
 import { specOf } from '../plan/specs.ts';
@@ -71,7 +71,7 @@ describe('a record is damaged where', () => {
     ['the lease is no object', ['lease'], null],
     ['a time is no number', ['record', 'deadline'], '2026-01-01'],
     ['the desired state is unknown', ['record', 'desired'], 'sideways'],
-    ['the spec has no services', ['record', 'spec', 'services'], undefined],
+    ['the spec has no services', ['asked', 'spec', 'services'], undefined],
     ['the resources are a list', ['record', 'resources'], []],
     ['a resource is null', ['record', 'resources', 'secret.a@1'], null],
     ['a resource stands under another key', ['record', 'resources', 'secret.z@1'], sampleResources()['secret.a@1']],
@@ -117,9 +117,7 @@ it("writes a service that is the spec's own once, and one of an older spec in fu
   const both = { ...record, resources: { ...record.resources, 'service.web@9': { ...own, key: 'service.web@9', desire } } };
   const text = encodeRecord({ ...stored, record: both }, stamp);
   expect(JSON.parse(text)).toMatchObject({
-    record: {
-      resources: { 'service.web@1': { desire: { service: 'web' } }, 'service.web@9': { desire: { service: { env: { OLD: '1' } } } } },
-    },
+    asked: { desires: { 'service.web@1': { service: 'web' }, 'service.web@9': { service: { env: { OLD: '1' } } } } },
   });
   expect(decodeRecord(text, file, id)?.record).toEqual(both);
 });
@@ -127,4 +125,36 @@ it("writes a service that is the spec's own once, and one of an older spec in fu
 it('refuses a service that is named and not in the spec', () => {
   const text = encodeRecord({ ...stored, record: served().record }, stamp).replace('"service":"web"', '"service":"nobody"');
   expect(problemOf(text).code).toBe('record-damaged');
+});
+
+describe('an outline', () => {
+  const text = encodeRecord({ ...stored, record: served().record }, stamp);
+
+  it('is the record without what was asked for', () => {
+    const { spec: _spec, resources, ...record } = served().record;
+    const { desire: _desire, ...own } = there(resources['service.web@1']);
+    expect(decodeOutline(text, file, id)).toEqual({ ...record, resources: { 'service.web@1': own } });
+  });
+
+  it('ends where it ends, whatever texts are in it', () => {
+    const { record } = served();
+    const tricky = { ...record, owner: ',"asked":{"spec":{', tags: { ',"asked":{"spec":{': ',"asked":{"spec":{' } };
+    expect(decodeOutline(encodeRecord({ ...stored, record: tricky }, stamp), file, id)).toMatchObject({
+      owner: tricky.owner,
+      tags: tricky.tags,
+    });
+  });
+
+  it('is damaged or whole where the text is cut short, at every byte', () => {
+    for (let end = 0; end < text.length - 1; end++) {
+      expect(() => decodeOutline(text.slice(0, end), file, id)).toThrow(/damaged/);
+    }
+  });
+
+  it('is refused where it is of a newer spin, or of another', () => {
+    const newer = text.replaceAll('"schema":1', '"schema":2');
+    expect(() => decodeOutline(newer, file, id)).toThrow(/schema 2/);
+    expect(() => decodeOutline(text, file, parseSpinId('other'))).toThrow(/record of web/);
+    expect(decodeOutline(REMOVED, file, id)).toBeUndefined();
+  });
 });
