@@ -7,7 +7,7 @@ import type { Spec } from '../spec/spec.ts';
 import { RECORD_SCHEMA, type SpinRecord } from '../store/record.ts';
 import type { Session } from '../store/session.ts';
 import type { App } from './context.ts';
-import { deadlineOf } from './deadline.ts';
+import { deadlineFor } from './deadline.ts';
 import { takeDown } from './down.ts';
 import { loadRequest, type SpecRequest } from './spec-request.ts';
 import { begin, notFound, takeLease, waiting } from './work-on.ts';
@@ -101,7 +101,7 @@ function newRecord(app: App, wanted: Wanted): SpinRecord {
     desired: 'up',
     createdAt: now,
     updatedAt: now,
-    deadline: deadlineOf(app, now + spec.ttlMs, spec.tags),
+    deadline: deadlineFor(app, spec, undefined),
     enforcers: [],
     resources: {},
     generations: {},
@@ -112,8 +112,7 @@ function newRecord(app: App, wanted: Wanted): SpinRecord {
 /** The record takes the wanted spec on. A deadline moves only when the TTL itself was changed. */
 export function adopt(app: App, record: SpinRecord, wanted: Wanted, now: number): SpinRecord {
   const { spec, specFile } = wanted;
-  const wished = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
-  const deadline = deadlineOf(app, wished, spec.tags);
+  const deadline = deadlineFor(app, spec, record);
   if (deadline <= now) {
     throw new SpinError(
       'change-refused',

@@ -1,9 +1,11 @@
 import { isoTime } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
+import { parseSpinId } from '../core/ids.ts';
 import { type CostKey, reportCost } from '../cost/report.ts';
 import type { App } from './context.ts';
 import { momentOf } from './durations.ts';
 import type { CostOutcome } from './outcomes.ts';
+import { notFound } from './work-on.ts';
 
 export interface CostRequest {
   readonly by?: string;
@@ -17,7 +19,7 @@ export interface CostRequest {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** What live and released spins cost, by a key. @throws SpinError `usage` */
+/** What live and released spins cost, by a key. @throws SpinError `usage`, `spin-not-found` */
 export async function cost(app: App, request: CostRequest): Promise<CostOutcome> {
   const now = app.clock.now();
   const start = request.from ?? request.since;
@@ -26,14 +28,19 @@ export async function cost(app: App, request: CostRequest): Promise<CostOutcome>
   if (from !== undefined && from >= to)
     throw new SpinError('usage', `the period ends (${isoTime(to)}) before it begins (${isoTime(from)})`);
   const { records } = await app.store.list();
+  const ledger = await app.store.ledger();
+  const { id } = request;
+  if (id !== undefined && !records.some(({ record }) => record.id === id) && !ledger.some((entry) => entry.id === id)) {
+    return notFound(app, parseSpinId(id));
+  }
   const report = reportCost(
     records.map(({ record }) => record),
-    await app.store.ledger(),
+    ledger,
     {
       by: keyOf(request.by ?? 'spin'),
       to,
       ...(from === undefined ? {} : { from }),
-      ...(request.id === undefined ? {} : { id: request.id }),
+      ...(id === undefined ? {} : { id }),
       ...(request.owner === undefined ? {} : { owner: request.owner }),
       ...(request.tags === undefined ? {} : { tags: request.tags }),
     },

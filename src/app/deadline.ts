@@ -2,6 +2,8 @@ import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { KEEP_TAG, keepUntil, type Tags } from '../core/tags.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
 
 /**
@@ -31,4 +33,16 @@ export function deadlineOf(app: App, wished: number, tags: Tags): number {
     );
   }
   return Math.max(wished, until);
+}
+
+/**
+ * The deadline that a spin of this spec has, or would have if it were made now: what `up` writes down, and what a plan is priced until.
+ * It moves only when the TTL itself was changed.
+ * @throws SpinError as deadlineOf
+ */
+export function deadlineFor(app: App, spec: Spec, record: SpinRecord | undefined): number {
+  const now = app.clock.now();
+  if (record === undefined || record.releasedAt !== undefined) return deadlineOf(app, now + spec.ttlMs, spec.tags);
+  const wished = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
+  return deadlineOf(app, wished, spec.tags);
 }

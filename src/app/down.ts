@@ -1,5 +1,6 @@
 import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
 import { parseSpinId, type SpinId } from '../core/ids.ts';
+import { isKept } from '../core/tags.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
 import { runEvacuation } from '../lifecycle/evacuate.ts';
@@ -25,7 +26,7 @@ export interface DownRequest {
   readonly incarnation?: string;
   /** The deadline passed: asked for by an enforcer, not by a person. */
   readonly expired?: boolean;
-  /** Go on though the evacuation hook failed. */
+  /** Go on though the evacuation hook failed, and, with `all` or `tags`, though a keep tag holds a spin. */
   readonly force?: boolean;
 }
 
@@ -44,11 +45,11 @@ export interface SweepRequest {
  * @throws SpinError `usage`, `confirmation-needed`, `declined`
  */
 export async function down(app: App, request: DownRequest): Promise<DownOutcome> {
-  const ids = await chosen(app, request);
-  if (ids.length === 0) return { spins: [] };
+  const { ids, kept } = await chosen(app, request);
+  if (ids.length === 0) return { spins: kept };
   const agreed = await app.confirm({ text: `Take down ${ids.length === 1 ? ids[0] : `${ids.length} spins`}?`, items: ids });
   if (!agreed) throw new SpinError('declined', 'nothing was taken down');
-  return { spins: await Promise.all(ids.map((id) => downOne(app, id, request))) };
+  return { spins: [...(await Promise.all(ids.map((id) => downOne(app, id, request)))), ...kept] };
 }
 
 /** Takes one spin down, reporting a failure as part of the result. */
@@ -83,7 +84,7 @@ export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Prom
     const { record } = session;
     if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation || sweep.objection(record) !== undefined) return false;
     const work = begin(app, session, await app.provider(record.provider), { command: 'gc' });
-    work.call.emit({ type: 'gc.swept', message: sweep.reason, data: { verdict: 'release', reason: sweep.reason } });
+    work.call.emit({ type: 'gc.swept', data: { verdict: 'release', reason: sweep.reason } });
     await takeDown(app, work, true);
     return true;
   } finally {
@@ -91,18 +92,29 @@ export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Prom
   }
 }
 
-async function chosen(app: App, request: DownRequest): Promise<readonly SpinId[]> {
+interface Chosen {
+  readonly ids: readonly SpinId[];
+  readonly kept: readonly DownResult[];
+}
+
+/** The spins that a request means. One that is not named, but meant along with others, is held by its keep tag. */
+async function chosen(app: App, request: DownRequest): Promise<Chosen> {
   const { all, tags } = request;
   if (all !== true && tags === undefined) {
-    if (request.ids.length > 0) return [...new Set(request.ids.map((id) => parseSpinId(id)))];
-    return [await requestedId(app, undefined, request.file)];
+    const ids = request.ids.length > 0 ? request.ids.map((id) => parseSpinId(id)) : [await requestedId(app, undefined, request.file)];
+    return { ids: [...new Set(ids)], kept: [] };
   }
   if (request.ids.length > 0) throw new SpinError('usage', 'give spin IDs, or --all, or --tag; not both');
   const { records } = await app.store.list();
-  return records
-    .filter(({ record }) => record.releasedAt === undefined)
-    .filter(({ record }) => Object.entries(tags ?? {}).every(([name, value]) => record.tags[name] === value))
-    .map(({ record }) => record.id);
+  const meant = records
+    .map(({ record }) => record)
+    .filter((record) => record.releasedAt === undefined)
+    .filter((record) => Object.entries(tags ?? {}).every(([name, value]) => record.tags[name] === value));
+  const held = meant.filter((record) => request.force !== true && isKept(record.tags, app.clock.now()));
+  return {
+    ids: meant.filter((record) => !held.includes(record)).map((record) => record.id),
+    kept: held.map(({ id }) => ({ id, result: 'kept', left: [], releasedResources: 0, secretsDestroyed: 0 })),
+  };
 }
 
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {

@@ -1,3 +1,4 @@
+import { isoTime } from '../core/clock.ts';
 import { isSpinError, SpinError } from '../core/errors.ts';
 import { parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
@@ -26,7 +27,7 @@ const PROOF_TIMEOUT_MS = 60_000;
 /**
  * Judges every spin and every thing of ours, and sweeps what should not be there. Two sweeps at once are safe:
  * each deletion takes the spin's lease and judges again.
- * @throws SpinError `blast-radius`, before anything is deleted; `state-unwritable`
+ * @throws SpinError `blast-radius`, `confirmation-needed`, `declined`, before anything is deleted; `state-unwritable`
  */
 export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const policy = policyOf(app, request);
@@ -36,10 +37,13 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const unlisted = surveyed.unlisted ?? [];
   const tooMuch = blastRadius(verdicts, policy);
   if (tooMuch !== undefined && !request.dryRun && request.force !== true) {
-    throw new SpinError('blast-radius', tooMuch, { data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep') } });
+    throw new SpinError('blast-radius', tooMuch, {
+      data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep').map(shown) },
+    });
   }
-  if (request.dryRun)
-    return { dryRun: true, examined, unlisted, verdicts, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
+  const judged = { examined, unlisted, verdicts: verdicts.map(shown) };
+  if (request.dryRun) return { dryRun: true, ...judged, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
+  await agree(app, verdicts);
   const swept = await sweep(
     verdicts,
     {
@@ -56,7 +60,31 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   );
   app.signal.throwIfAborted();
   const pruned = await app.store.prune(app.clock.now() - app.config.settings.history.retainMs);
-  return { dryRun: false, examined, unlisted, verdicts, swept, pruned };
+  return { dryRun: false, ...judged, swept, pruned };
+}
+
+/** Asks before anything is deleted. @throws SpinError `confirmation-needed`, `declined` */
+async function agree(app: App, verdicts: readonly Verdict[]): Promise<void> {
+  const items = verdicts
+    .filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim')
+    .map(({ subject, verdict, reason }) => `${verdict} ${subject}: ${reason}`);
+  if (items.length === 0) return;
+  const agreed = await app.confirm({ text: `Sweep ${items.length === 1 ? 'this' : `these ${items.length}`}?`, items });
+  if (!agreed) throw new SpinError('declined', 'nothing was swept');
+}
+
+/** A verdict without what only a provider can read. */
+function shown({ found, ...verdict }: Verdict): GcOutcome['verdicts'][number] {
+  return {
+    ...verdict,
+    found: found.map(({ provider, resource, kind, what, createdAt }) => ({
+      provider,
+      resource,
+      kind,
+      what,
+      ...(createdAt === undefined ? {} : { createdAt: isoTime(createdAt) }),
+    })),
+  };
 }
 
 function policyOf(app: App, request: GcRequest): GcPolicy {

@@ -27,8 +27,12 @@ export interface PlanOutcome {
   readonly exists: boolean;
   readonly changes: readonly PlannedChange[];
   readonly hourly: Known<NanoUsd>;
+  /** Price from now until the deadline. */
   readonly untilTtl: Known<NanoUsd>;
   readonly ttlMs: number;
+  /** The deadline that `up` would write down now: the end of the TTL, or of the day of a `keep` tag. */
+  readonly deadline: string;
+  readonly msLeft: number;
   readonly checks: readonly Check[];
   /** Guardrails that `up` would refuse on. */
   readonly refusals: readonly string[];
@@ -106,7 +110,8 @@ export interface LsOutcome {
 
 export interface DownResult {
   readonly id: string;
-  readonly result: 'released' | 'absent' | 'failed';
+  /** `kept`: its keep tag holds it against `--all` and `--tag`; nothing was done. */
+  readonly result: 'released' | 'absent' | 'kept' | 'failed';
   /** Proven by an empty inventory. */
   readonly left: readonly string[];
   readonly releasedResources: number;
@@ -129,12 +134,21 @@ export interface ExtendOutcome {
   readonly enforcers: readonly Enforcer[];
 }
 
+/** A thing that an inventory found, as people see it. */
+export interface FoundThing {
+  readonly provider: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly what: string;
+  readonly createdAt?: string;
+}
+
 export interface GcOutcome {
   readonly dryRun: boolean;
   readonly examined: { readonly records: number; readonly found: number };
   /** Providers that could not be asked what they have. */
   readonly unlisted: readonly string[];
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly (Omit<Verdict, 'found'> & { readonly found: readonly FoundThing[] })[];
   /** What was done about each verdict that asks for something; empty on a dry run. */
   readonly swept: readonly {
     readonly subject: string;

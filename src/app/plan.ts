@@ -1,3 +1,4 @@
+import { isoTime } from '../core/clock.ts';
 import { costOver } from '../core/money.ts';
 import { reconcile } from '../lifecycle/reconcile.ts';
 import { survey } from '../lifecycle/survey.ts';
@@ -7,6 +8,7 @@ import { buildPlan } from '../plan/build.ts';
 import { guardrails } from '../policy/guardrails.ts';
 import { showProblem } from '../spec/problems.ts';
 import type { App } from './context.ts';
+import { deadlineFor } from './deadline.ts';
 import { silent } from './emitter.ts';
 import type { PlanOutcome } from './outcomes.ts';
 import { remaining, spentOn } from './preflight.ts';
@@ -27,7 +29,8 @@ export async function plan(app: App, request: SpecRequest): Promise<PlanOutcome>
   const spin = record === undefined ? { id, incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() } : spinOf(record);
   const checks = record === undefined ? await provider.preflight(spin, wanted, call) : [];
   const guarded = guardrails(remaining(app, wanted, spec, record), spec, app.config.settings.limits, spentOn(app, record));
-  const msLeft = record === undefined ? spec.ttlMs : Math.max(0, record.deadline - app.clock.now());
+  const deadline = deadlineFor(app, spec, record);
+  const msLeft = Math.max(0, deadline - app.clock.now());
   return {
     id,
     provider: provider.name,
@@ -37,6 +40,8 @@ export async function plan(app: App, request: SpecRequest): Promise<PlanOutcome>
     hourly: wanted.hourly,
     untilTtl: costOver(wanted.hourly, msLeft),
     ttlMs: spec.ttlMs,
+    deadline: isoTime(deadline),
+    msLeft,
     checks,
     refusals: [
       ...guarded.refusals.map((refusal) => refusal.message),

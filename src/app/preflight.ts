@@ -7,6 +7,7 @@ import { guardrails } from '../policy/guardrails.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
+import { deadlineFor } from './deadline.ts';
 
 /** What the present life of a spin has cost; nothing where it has none. */
 export function spentOn(app: App, record: SpinRecord | undefined): Known<NanoUsd> {
@@ -24,9 +25,7 @@ export function checkGuardrails(app: App, plan: Plan, spec: Spec, record: SpinRe
 
 /** The plan for the time that is left: what has passed is in what was spent, and must not be counted twice. */
 export function remaining(app: App, plan: Plan, spec: Spec, record: SpinRecord | undefined): Plan {
-  if (record === undefined || record.releasedAt !== undefined) return plan;
-  const deadline = spec.ttlMs === record.spec.ttlMs ? record.deadline : record.createdAt + spec.ttlMs;
-  return { ...plan, ttlMs: Math.max(0, deadline - app.clock.now()) };
+  return { ...plan, ttlMs: Math.max(0, deadlineFor(app, spec, record) - app.clock.now()) };
 }
 
 /** The provider's checks before the first creating call. @throws SpinError `preflight-failed`, naming every check that failed */

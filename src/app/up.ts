@@ -1,4 +1,6 @@
+import { isoTime } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
+import { canonicalJson } from '../core/ids.ts';
 import { converge } from '../lifecycle/converge.ts';
 import { withRetries } from '../lifecycle/effects.ts';
 import { type Decision, reconcile, refuseLoss } from '../lifecycle/reconcile.ts';
@@ -7,6 +9,7 @@ import { spinOf, type Work } from '../lifecycle/work.ts';
 import { buildPlan } from '../plan/build.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Enforcer } from '../providers/provider.ts';
+import type { SpinRecord } from '../store/record.ts';
 import { adopt, claim, type Wanted, wantedBy } from './claim.ts';
 import type { App } from './context.ts';
 import { durationOf } from './durations.ts';
@@ -74,17 +77,20 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   call.emit({ type: 'plan.made', data: { resources: plan.resources.length, hourly: plan.hourly } });
   const changes = describeChanges(decisions);
   if (fresh) await preflightOrForget(work, plan);
-  const { deadline, readyAt } = session.record;
+  const before = session.record;
+  const { deadline, readyAt } = before;
   await session.update((record) => adopt(app, record, errand.wanted, call.clock.now()));
   // At once, and not when everything is ready: what enforces the old deadline may strike before.
   if (readyAt !== undefined && session.record.deadline !== deadline) await enforce(work);
 
+  const moved = fresh ? [] : whatMoved(before, session.record);
+  const facts = { changes, warnings: [...errand.wanted.warnings, ...moved] };
   if (decisions.every((decision) => decision.action === 'keep' && decision.stale.length === 0)) {
     // Nothing that runs is touched; what is known about it, such as its price, may be written down anew.
     await converge(work, decisions);
     await markReady(work);
     call.emit({ type: 'spin.unchanged' });
-    return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: 'unchanged' });
+    return outcomeOf(app, work, { ...facts, result: moved.length === 0 ? 'unchanged' : 'changed' });
   }
   if (request.detach === true) {
     app.spawnSelf([
@@ -98,20 +104,29 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
       request.onFailure,
       ...(request.timeout === undefined ? [] : ['--timeout', request.timeout]),
     ]);
-    return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: 'detached' });
+    return outcomeOf(app, work, { ...facts, result: 'detached' });
   }
-  const before = new Set(Object.keys(session.record.resources));
+  const standing = new Set(Object.keys(session.record.resources));
   try {
     await converge(work, decisions);
     await markReady(work);
   } catch (thrown) {
-    throw await failed(app, work, thrown, request.onFailure, before);
+    throw await failed(app, work, thrown, request.onFailure, standing);
   }
   call.emit({ type: 'spin.ready', ms: call.clock.now() - errand.began });
   // What never was up is resumed by making what is missing.
   const goesOn = readyAt === undefined ? ['keep', 'resume', 'create'] : ['keep', 'resume'];
   const resumed = decisions.every((decision) => goesOn.includes(decision.action));
-  return outcomeOf(app, work, { changes, warnings: errand.wanted.warnings, result: fresh ? 'created' : resumed ? 'resumed' : 'changed' });
+  return outcomeOf(app, work, { ...facts, result: fresh ? 'created' : resumed ? 'resumed' : 'changed' });
+}
+
+/** What changed about the spin itself, which no process notices and its user should. */
+function whatMoved(before: SpinRecord, after: SpinRecord): readonly string[] {
+  return [
+    ...(before.deadline === after.deadline ? [] : [`the deadline moved from ${isoTime(before.deadline)} to ${isoTime(after.deadline)}`]),
+    ...(before.owner === after.owner ? [] : [`the owner changed from ${before.owner} to ${after.owner}`]),
+    ...(canonicalJson(before.tags) === canonicalJson(after.tags) ? [] : ['the tags changed']),
+  ];
 }
 
 async function decide(work: Work, plan: Plan): Promise<readonly Decision[]> {

@@ -20,6 +20,18 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(Math.round(total)) ? Math.round(total) : undefined;
 }
 
+/** Writes a span of time as a spec does, exactly and without empty units: `400ms`, `1s`, `1m30s`. Whole milliseconds. */
+export function exactDuration(ms: number): string {
+  let rest = ms;
+  const parts = ['d', 'h', 'm', 's', 'ms'].map((unit) => {
+    const scale = UNITS[unit] ?? 1;
+    const amount = Math.floor(rest / scale);
+    rest -= amount * scale;
+    return amount === 0 ? '' : `${amount}${unit}`;
+  });
+  return parts.join('') || '0s';
+}
+
 /** Writes a span of time for people: `0.34s`, `12.3s`, `4m 5s`, `1h 30m`, `2d 3h`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;

@@ -43,3 +43,9 @@ export function keepUntil(value: string): number | undefined {
   // Date.parse reads 30 February as 2 March.
   return Number.isNaN(start) || !isoTime(start).startsWith(value) ? undefined : start + 86_400_000;
 }
+
+/** True while a `keep` tag holds, and for one that is no date: nothing is deleted because of a slip of the hand. */
+export function isKept(tags: Tags, now: number): boolean {
+  const keep = tags[KEEP_TAG];
+  return keep !== undefined && now < (keepUntil(keep) ?? Infinity);
+}

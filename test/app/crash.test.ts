@@ -112,7 +112,7 @@ for (const scenario of SCENARIOS) {
       const place = await prepared(scenario);
       await runKilled(place, { spec: scenario.spec, answer: true }, scenario.command, kill);
       await place.clock.advance(5 * 3_600_000);
-      const { swept } = await place.run(gc(appFor(place), { dryRun: false }));
+      const { swept } = await place.run(gc(appFor(place, { answer: true }), { dryRun: false }));
 
       expect(swept.filter(({ result }) => result === 'failed' || result === 'skipped')).toEqual([]);
       expect(place.world.at()).toEqual([]);

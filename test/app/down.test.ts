@@ -133,6 +133,18 @@ describe('down of many', () => {
     expect(place.world.at()).toEqual([]);
   });
 
+  it('spares what a keep tag holds, unless it is named or forced', async () => {
+    const keep = '2030-01-01';
+    await run(SPEC, { id: 'held', tags: { team: 'red', keep } });
+    const all = await take({ ids: [], all: true });
+    expect(all.spins.map(({ id, result }) => [id, result])).toContainEqual(['held', 'kept']);
+    expect(await ids()).toEqual(['held']);
+    expect((await take({ ids: [], tags: { team: 'red' } })).spins).toMatchObject([{ id: 'held', result: 'kept' }]);
+    expect((await take({ ids: ['held'] })).spins).toMatchObject([{ result: 'released' }]);
+    await run(SPEC, { id: 'held', tags: { team: 'red', keep } });
+    expect((await take({ ids: [], all: true, force: true })).spins).toMatchObject([{ result: 'released' }]);
+  });
+
   it('asks first, and does nothing where the answer is no, or nobody is there', async () => {
     await expect(take({ ids: [], all: true }, { answer: false })).rejects.toMatchObject({ code: 'declined', exit: 5 });
     const { answer: _none, ...nobody } = { answer: true };

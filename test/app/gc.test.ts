@@ -25,7 +25,7 @@ beforeEach(() => {
 const run = (id: string, request: Partial<UpRequest> = {}, setup: Setup = {}) =>
   place.run(up(appFor(place, { spec: SPEC, ...setup }), { file: '-', onFailure: 'keep', id, ...request }));
 const sweep = (request: Partial<GcRequest> = {}, setup: Setup = {}): Promise<GcOutcome> =>
-  place.run(gc(appFor(place, setup), { dryRun: false, ...request }));
+  place.run(gc(appFor(place, { answer: true, ...setup }), { dryRun: false, ...request }));
 const verdicts = ({ verdicts: all }: GcOutcome) => Object.fromEntries(all.map(({ subject, verdict }) => [subject, verdict]));
 const results = ({ swept }: GcOutcome) => Object.fromEntries(swept.map(({ subject, result }) => [subject, result]));
 const left = () => [...new Set(place.world.at().map(({ spin }) => String(spin.id)))].toSorted();
@@ -169,7 +169,7 @@ describe('two sweeps at once', () => {
     const { incarnation } = await run('orphan');
     await forget('orphan');
     await place.clock.advance(2 * HOUR);
-    const both = await place.run(Promise.all([1, 2].map(() => gc(appFor(place), { dryRun: false }))));
+    const both = await place.run(Promise.all([1, 2].map(() => gc(appFor(place, { answer: true }), { dryRun: false }))));
     expect(left()).toEqual([]);
     expect(await records()).toEqual([]);
     for (const id of ['a', 'b', 'c']) {
@@ -208,4 +208,15 @@ describe('right before it deletes, a sweep looks again', () => {
     expect(results(await sweep({}, { store }))).toEqual({ shop: 'skipped' });
     expect(left()).toEqual(['shop']);
   });
+});
+
+it('asks before it deletes anything, and not where there is nothing to delete', async () => {
+  const nobody = appFor(place);
+  expect(await place.run(gc(nobody, { dryRun: false }))).toMatchObject({ swept: [] });
+  expect(place.questions).toEqual([]);
+  await place.run(up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'keep' }));
+  await place.clock.advance(5 * 3_600_000);
+  await expect(place.run(gc(nobody, { dryRun: false }))).rejects.toMatchObject({ code: 'confirmation-needed' });
+  await expect(place.run(gc(appFor(place, { answer: false }), { dryRun: false }))).rejects.toMatchObject({ code: 'declined' });
+  expect((await place.store.list()).records).toHaveLength(1);
 });

@@ -126,6 +126,10 @@ describe('notice', () => {
 });
 
 describe('cost', () => {
+  it('tells of a spin that nothing is known of, instead of pricing it at nothing', async () => {
+    await expect(cost(appFor(place), { id: 'typo' })).rejects.toMatchObject({ code: 'spin-not-found' });
+  });
+
   it('adds what runs and what was released, and projects to the deadline', async () => {
     const price = () => usd(1);
     const { incarnation } = await run({}, { price });

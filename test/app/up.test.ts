@@ -226,7 +226,8 @@ describe('the TTL', () => {
     const outcome = await run(SPEC.replace('ttl: 4h', 'ttl: 8h'));
     const { createdAt, deadline } = await record();
     expect(deadline).toBe(createdAt + 8 * HOUR);
-    expect(outcome.result).toBe('unchanged');
+    expect(outcome).toMatchObject({ result: 'changed', warnings: [expect.stringMatching(/^the deadline moved from .+ to .+Z$/)] });
+    expect(outcome.changes.every(({ action }) => action === 'keep')).toBe(true);
     expect([...place.world.deadlines.values()]).toEqual([deadline]);
   });
 
@@ -262,6 +263,17 @@ describe('up refuses', () => {
     expect(await failing(run(spec, {}, setup))).toMatchObject({ code, exit: 5 });
     expect(place.store.writes).toBe(0);
     expect(place.world.calls).toEqual([]);
+  });
+
+  it('a spin whose keep tag holds it longer than its budget lasts, and takes it again where it is within', async () => {
+    const kept = (budget: number) => `${SPEC}budget: { total: ${budget} }\ntags: { keep: "2026-01-03" }\n`;
+    const setup = { price: () => usd(1) };
+    // Two services at a dollar per hour each.
+    const whole = (2 * (Date.UTC(2026, 0, 4) - place.clock.now())) / HOUR;
+    expect(await failing(run(kept(whole - 1), {}, setup))).toMatchObject({ code: 'budget-exceeded' });
+    expect(await run(kept(whole + 1), {}, setup)).toMatchObject({ result: 'created' });
+    await place.clock.advance(HOUR);
+    expect(await run(kept(whole + 1), {}, setup)).toMatchObject({ result: 'unchanged' });
   });
 
   it('no spin that is within its budget only because some of it is over', async () => {

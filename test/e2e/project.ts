@@ -190,7 +190,7 @@ export function project(name = 'project'): Project {
     try {
       for (const started of going) started.kill('SIGKILL');
       await Promise.all([...going].map(({ ended }) => ended));
-      const down = self.leftovers().length > 0 ? await self.run(['down', '--all', '--yes', '--no-config']) : undefined;
+      const down = self.leftovers().length > 0 ? await self.run(['down', '--all', '--yes', '--force', '--no-config']) : undefined;
       // What lost its record is nobody's to take down.
       if (self.leftovers().length > 0) await self.run(['gc', '--yes', '--grace', '0s', '--force', '--no-config']);
       await until(() => self.processes().length === 0, 'every process is gone', 5_000).catch(() => undefined);

@@ -21,6 +21,8 @@ function lineOf(spin: DownResult, { style }: Page): string {
     }
     case 'absent':
       return `${style.green('✔')} ${id} was not there: nothing of it is left`;
+    case 'kept':
+      return `${style.dim('–')} ${id} is held by its keep tag: name it to take it down`;
     case 'failed':
       return `${style.red('✖')} ${id} could not be proven gone${spin.error === undefined ? '' : `: ${spin.error.message}`}`;
   }

@@ -9,8 +9,8 @@ import { checkLines, lines, paragraphs, warningLines } from './parts.ts';
 /** The resource graph with what would change, the price, and what would stand in the way. */
 export function viewPlan(outcome: PlanOutcome, page: Page): string {
   const { style } = page;
-  const { id, provider, exists, changes, hourly, untilTtl, ttlMs } = outcome;
-  const price = `${formatMoney(hourly)} per hour, ${formatMoney(untilTtl)} for ${formatDuration(ttlMs)}`;
+  const { id, provider, exists, changes, hourly, untilTtl, msLeft } = outcome;
+  const price = `${formatMoney(hourly)} per hour, ${formatMoney(untilTtl)} for ${formatDuration(msLeft)}`;
   return paragraphs([
     `${style.bold(id)} on ${provider}${exists ? '' : ', new'}: ${changeSummary(changes)}`,
     changeTable(changes, page),

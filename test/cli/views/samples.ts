@@ -83,6 +83,8 @@ export const plan: PlanOutcome = {
   hourly: 'unknown',
   untilTtl: 'unknown',
   ttlMs: 8 * 3_600_000,
+  deadline: '2026-11-23T20:00:00.000Z',
+  msLeft: 8 * 3_600_000,
   checks: [{ name: 'ports', ok: false, detail: 'port 8080 is taken', hint: 'use port: auto' }],
   refusals: ['the plan has 3 instances, the limit is 2'],
   warnings: ['the price of service.old is unknown'],
