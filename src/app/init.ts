@@ -2,6 +2,7 @@ import { access, cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { SpinError } from '../core/errors.ts';
 import { didYouMean } from '../spec/problems.ts';
+import { shellWord } from '../spec/shell.ts';
 import type { App } from './context.ts';
 import type { InitOutcome } from './outcomes.ts';
 
@@ -46,7 +47,7 @@ export async function init(app: App, request: InitRequest): Promise<InitOutcome>
   return {
     template: request.template,
     files: names.map((name) => join(shown, name)),
-    next: shown === '' ? 'spin up' : `cd ${shown} && spin up`,
+    next: shown === '' ? 'spin up' : `cd ${shellWord(shown)} && spin up`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { isoTime } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
 import { spinOf } from '../lifecycle/work.ts';
 import type { LogLine } from '../providers/provider.ts';
@@ -16,21 +17,21 @@ export interface LogsRequest {
   readonly tail?: number;
 }
 
+/** A line as it is shown; `time` is ISO 8601, as everywhere in what spin prints. */
+export type ShownLine = Omit<LogLine, 'time'> & { readonly time: string };
+
 /** Log lines of a spin's instances in the order of time. @throws SpinError `spin-not-found`, `service-not-found`, `usage` */
-export async function* logs(app: App, request: LogsRequest): AsyncGenerator<LogLine> {
+export async function* logs(app: App, request: LogsRequest): AsyncGenerator<ShownLine> {
   const { stored, provider, call } = await lookAt(app, request.id);
   if (request.service !== undefined) knownService(stored.record, request.service);
   const since = request.since === undefined ? {} : { since: momentOf('--since', request.since, app.clock.now()) };
-  yield* provider.logs(
-    spinOf(stored.record),
-    {
-      follow: request.follow,
-      ...since,
-      ...(request.service === undefined ? {} : { service: request.service }),
-      ...(request.tail === undefined ? {} : { tail: request.tail }),
-    },
-    call,
-  );
+  const query = {
+    follow: request.follow,
+    ...since,
+    ...(request.service === undefined ? {} : { service: request.service }),
+    ...(request.tail === undefined ? {} : { tail: request.tail }),
+  };
+  for await (const line of provider.logs(spinOf(stored.record), query, call)) yield { ...line, time: isoTime(line.time) };
 }
 
 /** @throws SpinError `service-not-found`, with a suggestion */

@@ -14,6 +14,8 @@ export interface ArgumentSpec {
   readonly form: string;
   readonly summary: string;
   readonly completes?: Completes;
+  /** The words that it can be. */
+  readonly choices?: readonly string[];
 }
 
 export interface OptionSpec {

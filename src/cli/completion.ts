@@ -1,42 +1,39 @@
-import { RootCommand, script } from '@bomb.sh/tab';
-import { SpinError } from '../core/errors.ts';
+import { RootCommand } from '@bomb.sh/tab';
 import { isSpinId } from '../core/ids.ts';
 import type { Store } from '../store/store.ts';
 import type { ArgumentSpec, Command, Completes, OptionSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { GLOBAL_OPTIONS, YES } from './options.ts';
+import { printed } from './printed.ts';
 import type { World } from './world.ts';
 
-const SHELLS = ['bash', 'zsh', 'fish'];
-/** Options whose value is a file: left to the shell. */
-const FILES = new Set(['-f', '--file', '--state']);
 const FILE_DIRECTIVE = ':0\n';
 
-/**
- * `spin completion SHELL`: the script to source. `spin complete -- WORDS`: what that script asks while the user types.
- * @throws SpinError `usage`
- */
-export async function completion(world: World): Promise<string> {
-  const [verb, ...rest] = world.argv;
-  if (verb === 'completion') return scriptFor(rest);
+/** `spin complete -- WORDS`: what the script of `spin completion` asks while the user types. */
+export async function offers(world: World): Promise<string> {
+  const rest = world.argv.slice(1);
   const words = rest[0] === '--' ? rest.slice(1) : rest;
-  if (FILES.has(words.at(-2) ?? '')) return FILE_DIRECTIVE;
-  const offers = await offersFor(words, world).catch(() => ({}));
-  return printed(() => makeRoot(offers).parse([...words]));
+  if (wantsFile(words)) return FILE_DIRECTIVE;
+  const known = await offersFor(words, world).catch(() => ({}));
+  return printed(() => makeRoot(known, commandIn(words)).parse([...words]));
 }
 
-function scriptFor([shell, ...rest]: readonly string[]): string {
-  if (shell === undefined || rest.length > 0 || !SHELLS.includes(shell)) {
-    throw new SpinError('usage', `completion needs a shell: ${SHELLS.join(', ')}`, { hint: 'source <(spin completion bash)' });
-  }
-  return printed(() => script(shell, 'spin', 'spin'));
+function commandIn(words: readonly string[]): Command | undefined {
+  return COMMANDS.find((each) => words.includes(each.name));
+}
+
+/** Whether the word at hand is the value of an option that is a file or folder: left to the shell. */
+function wantsFile(words: readonly string[]): boolean {
+  const command = commandIn(words);
+  const options = command === undefined ? GLOBAL_OPTIONS : optionsOf(command);
+  return options.some(({ flags }) => /<(file|dir)>/.test(flags) && flags.split(/[ ,]+/).includes(words.at(-2) ?? ''));
 }
 
 type Offers = Partial<Record<Completes, readonly string[]>>;
 
 /** The words that only the records know, loaded only where the command at hand asks for them. */
 async function offersFor(words: readonly string[], world: World): Promise<Offers> {
-  const command = COMMANDS.find((each) => words.includes(each.name));
+  const command = commandIn(words);
   const kinds = new Set(command?.args.map((argument) => argument.completes));
   if (kinds.has('template')) {
     const { readdirSync } = await import('node:fs');
@@ -63,17 +60,15 @@ async function partsOf(store: Store, words: readonly string[]): Promise<Offers> 
   return {};
 }
 
-function makeRoot(offers: Offers): RootCommand {
+/** @param chosen the only one to have its options: the library takes the `-f` of any command for that of the one at hand */
+function makeRoot(known: Offers, chosen: Command | undefined): RootCommand {
   const root = new RootCommand();
   for (const option of GLOBAL_OPTIONS) addOption(root, option);
   for (const command of COMMANDS.filter((each) => each.hidden !== true)) {
     const added = root.command(command.name, command.summary);
-    for (const option of optionsOf(command)) addOption(added, option);
-    for (const argument of command.args) addArgument(added, argument, offers);
+    for (const option of command === chosen ? optionsOf(command) : []) addOption(added, option);
+    for (const argument of command.args) addArgument(added, argument, known);
   }
-  root.command('completion', 'Print a completion script').argument('shell', (complete) => {
-    for (const shell of SHELLS) complete(shell, '');
-  });
   return root;
 }
 
@@ -95,25 +90,12 @@ function addOption(target: Target, { flags, summary, choices }: OptionSpec): voi
   }
 }
 
-function addArgument(target: Target, { form, completes }: ArgumentSpec, offers: Offers): void {
+function addArgument(target: Target, { form, completes, choices }: ArgumentSpec, known: Offers): void {
   target.argument(
     form.replace(/[<>[\].]/g, ''),
     (complete) => {
-      for (const offer of completes === undefined ? [] : (offers[completes] ?? [])) complete(offer, '');
+      for (const offer of choices ?? (completes === undefined ? [] : (known[completes] ?? []))) complete(offer, '');
     },
     form.includes('...'),
   );
-}
-
-/** The library prints with console.log; what it prints belongs to the shell of this program. */
-function printed(print: () => void): string {
-  const lines: string[] = [];
-  const { log } = console;
-  console.log = (line: string) => lines.push(line);
-  try {
-    print();
-  } finally {
-    console.log = log;
-  }
-  return lines.join('\n');
 }

@@ -20,19 +20,24 @@ export async function askOnTerminal(question: Question, world: World, signal: Ab
   const more = question.items.length > SHOWN ? [`  and ${question.items.length - SHOWN} more`] : [];
   const items = question.items.length > 1 ? [...question.items.slice(0, SHOWN).map((item) => `  ${clean(item)}`), ...more] : [];
   world.stderr.write([...items, ''].join('\n'));
+  signal.throwIfAborted();
+  const answered = new AbortController();
   const lines = createInterface({ input: world.stdin, output: world.stderr });
   try {
-    // Ctrl-C in the question reaches readline, not the process.
     const interrupted = new Promise<never>((_resolve, reject) => {
-      lines.once('SIGINT', () => {
+      const stop = (reason: unknown): void => {
         world.stderr.write('\n');
-        reject(new SpinError('interrupted', 'stopped by SIGINT', { hint: 'nothing was changed' }));
-      });
+        reject(reason);
+      };
+      // Ctrl-C in the question reaches readline, not the process; any other signal comes through the process.
+      lines.once('SIGINT', () => stop(new SpinError('interrupted', 'stopped by SIGINT', { hint: 'nothing was changed' })));
+      signal.addEventListener('abort', () => stop(signal.reason), { once: true, signal: answered.signal });
       lines.once('close', () => reject(new SpinError('declined', 'no answer')));
     });
-    const answer = await Promise.race([lines.question(`${clean(question.text)} [y/N] `, { signal }), interrupted]);
+    const answer = await Promise.race([interrupted, lines.question(`${clean(question.text)} [y/N] `)]);
     return /^\s*y(es)?\s*$/i.test(answer);
   } finally {
+    answered.abort();
     lines.close();
   }
 }

@@ -78,3 +78,11 @@ export function count(input: Input, option: string): number | undefined {
     throw new SpinError('usage', `--${option} ${JSON.stringify(text)} is not a whole number`, { hint: `--${option} 10` });
   return Number(text);
 }
+
+/** A whole number from 1 to 100. @throws SpinError usage */
+export function percent(input: Input, option: string): number | undefined {
+  const value = count(input, option);
+  if (value !== undefined && (value < 1 || value > 100))
+    throw new SpinError('usage', `--${option} ${value} is not between 1 and 100`, { hint: `--${option} 50` });
+  return value;
+}

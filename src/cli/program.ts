@@ -1,6 +1,7 @@
 /** The only file that knows commander: turns the list of commands into a parser, made anew for each use. */
 import { type Argument, Command as Parser, CommanderError, type HelpConfiguration, Option } from 'commander';
 import { SpinError } from '../core/errors.ts';
+import { shellWord } from '../spec/shell.ts';
 import { type Command, type Input, type OptionSpec } from './command.ts';
 import { GLOBAL_OPTIONS, YES } from './options.ts';
 
@@ -27,11 +28,12 @@ type Values = Readonly<Record<string, unknown>>;
  */
 export function parse(argv: readonly string[], commands: readonly Command[], version: string, columns: () => number): Parsed {
   // `spin help up` is what many type first.
-  if (argv[0] === 'help') return parse([...argv.slice(1), '--help'], commands, version, columns);
+  const at = commandAt(argv);
+  if (argv[at] === 'help') return parse([...argv.slice(0, at), ...argv.slice(at + 1), '--help'], commands, version, columns);
   let printed = '';
   let chosen: Parsed | undefined;
-  // The parsers of the other commands are only needed where the line does not begin with a command.
-  const named = commands.filter((command) => command.name === argv[0]);
+  // The parsers of the other commands are only needed where the line names none of them.
+  const named = commands.filter((command) => command.name === argv[at]);
   const parser = makeProgram(named.length > 0 ? named : commands, version, columns, (command, values, positionals) => {
     const globals = globalsOf(values);
     chosen = { kind: 'run', command, globals, input: inputOf(command, values, positionals, globals) };
@@ -41,7 +43,8 @@ export function parse(argv: readonly string[], commands: readonly Command[], ver
     parser.parse([...argv], { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
-    if (thrown.exitCode === 0) return { kind: 'print', text: printed };
+    const bare = thrown.code === 'commander.help' && !asksForJson(argv);
+    if (thrown.exitCode === 0 || bare) return { kind: 'print', text: printed };
     throw usageError(thrown, argv, commands);
   }
   return chosen ?? { kind: 'print', text: printed };
@@ -60,8 +63,6 @@ function makeProgram(commands: readonly Command[], version: string, columns: () 
     .addHelpText('after', HELP_FOOT);
   for (const option of GLOBAL_OPTIONS) program.addOption(optionOf(option));
   for (const command of commands) program.addCommand(parserOf(command, columns, chosen), { hidden: command.hidden === true });
-  program.commandsGroup('Set up');
-  program.command('completion').description('Print a completion script for bash, zsh or fish').argument('<shell>', 'bash, zsh or fish');
   return program;
 }
 
@@ -164,6 +165,8 @@ function usageError(thrown: CommanderError, argv: readonly string[], commands: r
   const help = command === undefined ? 'spin --help' : `spin ${command.name} --help`;
   if (thrown.code === 'commander.help') return new SpinError('usage', 'no command', { hint: help });
   const [first = '', ...rest] = thrown.message.replace(/^error: /, '').split('\n');
+  const quoted = thrown.code === 'commander.unknownOption' && command !== undefined ? behindDashes(command, argv) : undefined;
+  if (quoted !== undefined) return new SpinError('usage', first, { hint: quoted });
   const near = /\(Did you mean (?:one of )?(.+?)\?\)/.exec(rest.join(' '))?.[1];
   const hint = near === undefined ? help : near.startsWith('-') || near.includes(',') ? `did you mean ${near}?` : `spin ${near}`;
   return new SpinError('usage', first, { hint });
@@ -171,7 +174,31 @@ function usageError(thrown: CommanderError, argv: readonly string[], commands: r
 
 /** The command that a line names, even where the rest of it is wrong. */
 export function commandName(argv: readonly string[], commands: readonly { readonly name: string }[]): string | undefined {
-  return argv.find((word) => commands.some((command) => command.name === word));
+  const isCommand = (word: string | undefined): boolean => commands.some((command) => command.name === word);
+  const word = argv[commandAt(argv)];
+  return isCommand(word) ? word : argv.find(isCommand);
+}
+
+/** Index of the first word that is no global option, nor the value of one. */
+function commandAt(argv: readonly string[]): number {
+  let at = 0;
+  while (at < argv.length && argv[at]?.startsWith('-') === true) at += takesValue(argv[at] ?? '') ? 2 : 1;
+  return at;
+}
+
+/** Whether a word is a global option whose value is the next word. */
+function takesValue(word: string): boolean {
+  return GLOBAL_OPTIONS.some(({ flags }) => flags.includes('<') && flags.split(/[ ,]+/).includes(word));
+}
+
+/** `spin exec web api ls -la`, as it has to be typed: the options of a command to run stand behind `--`. */
+function behindDashes(command: Command, argv: readonly string[]): string | undefined {
+  if (command.args.at(-1)?.completes !== 'shell' || argv.includes('--')) return undefined;
+  const given = argv.slice(argv.indexOf(command.name) + 1);
+  const named = command.args.length - 1;
+  if (given.length <= named || given.slice(0, named + 1).some((word) => word.startsWith('-'))) return undefined;
+  const words = given.map(shellWord);
+  return ['spin', command.name, ...words.slice(0, named), '--', ...words.slice(named)].join(' ');
 }
 
 /** Whether a line asks for JSON, even where the rest of it is wrong. */

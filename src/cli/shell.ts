@@ -34,7 +34,7 @@ export async function runIn(world: World): Promise<number> {
   const { argv } = world;
   let parsed: Parsed | undefined;
   try {
-    if (argv[0] === 'complete' || (argv[0] === 'completion' && !argv.includes('--help'))) return await complete(desk);
+    if (argv[0] === 'complete') return await complete(desk);
     parsed = parse(argv, COMMANDS, VERSION, () => helpWidth(world.stdout));
     if (parsed.kind === 'print') {
       await desk.stdout.write(asLines(parsed.text));
@@ -44,7 +44,13 @@ export async function runIn(world: World): Promise<number> {
   } catch (thrown) {
     const run = parsed?.kind === 'run' ? parsed : undefined;
     const name = run?.command.name ?? commandName(argv, COMMANDS);
-    return fail(desk, failureOf(thrown), name, run?.globals ?? guessedGlobals(argv));
+    return fail(
+      desk,
+      failureOf(thrown),
+      name,
+      run?.globals ?? guessedGlobals(argv),
+      run?.input.flag('follow') ?? argv.includes('--follow'),
+    );
   }
 }
 
@@ -53,8 +59,10 @@ type Run = Extract<Parsed, { kind: 'run' }>;
 async function runCommand(desk: Desk, command: Command, input: Run['input'], globals: Globals): Promise<number> {
   const { world } = desk;
   const reporter = makeReporter({ stream: () => world.stderr, env: world.env, globals, live: command.mutates });
+  // Who interrupts a question reads of it once, when it ends the command.
+  let asking = false;
   const interrupt = listenForSignals(
-    (line) => (command.mutates && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
+    (line) => (command.mutates && !asking && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
     () => reporter.abandon(),
   );
   try {
@@ -62,7 +70,10 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     const app = await compose(world, globals, {
       signal: interrupt.signal,
       report: (event) => reporter.event(event),
-      ask: (question) => ask(question, world, reporter, interrupt.signal),
+      ask: async (question) => {
+        asking = true;
+        return ask(question, world, reporter, interrupt.signal).finally(() => (asking = false));
+      },
     });
     for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
     const answer = await command.run(app, { ...input, interactive: () => world.stdin.isTTY === true && world.stderr.isTTY === true });
@@ -110,14 +121,13 @@ async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' 
   }
 }
 
-async function fail(desk: Desk, failure: Failure, command: string | undefined, globals: Globals): Promise<number> {
+/** @param follows it was to print a stream: what ends that stays one line per document, as the items are */
+async function fail(desk: Desk, failure: Failure, command: string | undefined, globals: Globals, follows: boolean): Promise<number> {
   if (globals.output === 'json') {
     const { code, message, hint, data } = failure;
     const stack = globals.verbose ? { stack: failure.stack } : {};
     const error = { code, message, ...(hint === undefined ? {} : { hint }), ...(Object.keys(data).length === 0 ? {} : { data }), ...stack };
     const document = documentOf(command, failure.exit, { error });
-    // What follows a stream stays one line per document.
-    const follows = desk.world.argv.some((word) => word === '--follow' || word === '-F');
     await desk.stdout.write(follows ? printEnd(document) : printDocument(document));
     return failure.exit;
   }
@@ -141,8 +151,8 @@ async function pageFor(stream: Outgoing, world: World, globals: Globals): Promis
 }
 
 async function complete(desk: Desk): Promise<number> {
-  const { completion } = await import('./completion.ts');
-  await desk.stdout.write(asLines(await completion(desk.world)));
+  const { offers } = await import('./completion.ts');
+  await desk.stdout.write(asLines(await offers(desk.world)));
   return 0;
 }
 

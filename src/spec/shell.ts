@@ -26,6 +26,11 @@ export function quoteAfter(before: string, value: string): string | undefined {
   }
 }
 
+/** A value as a person would type it to a shell: quoted where it has to be. */
+export function shellWord(value: string): string {
+  return SAFE.test(value) ? value : quote(value);
+}
+
 /** One shell word that stands for exactly `value`. */
 export function quote(value: string): string {
   return `'${value.replaceAll("'", `'\\''`)}'`;

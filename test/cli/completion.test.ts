@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { spawn } from '@lydell/node-pty';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runIn } from '../../src/cli/shell.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -63,7 +64,10 @@ describe('completion', () => {
 
   it('leaves files to the shell', async () => {
     expect(await offered('up', '-f', '')).toEqual({ words: [], files: true });
+    expect((await offered('--state', '')).files).toBe(true);
     expect((await offered('status', '')).files).toBe(false);
+    await keepSpin('web');
+    expect(await offered('logs', '-f', '')).toEqual({ words: ['web'], files: false });
   });
 
   it('stays silent where the state cannot be read', async () => {
@@ -81,6 +85,41 @@ describe('completion', () => {
   it('prints a script that bash can read', async () => {
     const { out } = await spin('completion', 'bash');
     expect(() => execFileSync('bash', ['-n'], { input: out })).not.toThrow();
+  });
+
+  it('prints it behind global options too, and as a document', async () => {
+    const { out } = await spin('completion', 'zsh');
+    expect((await spin('--state', dir, '--no-color', 'completion', 'zsh')).out).toBe(out);
+    expect((await spin('-q', 'completion', 'zsh')).out).toBe(out);
+    const document = JSON.parse((await spin('-o', 'json', 'completion', 'zsh')).out);
+    expect(document).toMatchObject({ schema: 'spin.completion/1', ok: true, result: { shell: 'zsh' } });
+    expect(`${document.result.script.trimEnd()}\n`).toBe(out);
+  });
+
+  it('completes in a bash without the package bash-completion, sourced twice', async () => {
+    const main = join(import.meta.dirname, '../../src/cli/main.ts');
+    const root = join(import.meta.dirname, '../..');
+    const entry = `import { main } from ${JSON.stringify(main)};\nmain(${JSON.stringify(root)});\n`;
+    await writeFile(join(dir, 'entry.mjs'), entry);
+    await writeFile(join(dir, 'spin'), `#!/bin/sh\nexec '${process.execPath}' --no-warnings '${dir}/entry.mjs' "$@"\n`, { mode: 0o755 });
+    await writeFile(join(dir, 'a-spec.yaml'), '');
+    const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}`, HOME: dir, SPIN_STATE: join(dir, 'state'), TERM: 'dumb', PS1: '$ ' };
+    const bash = spawn('bash', ['--norc', '--noprofile'], { cwd: dir, cols: 120, rows: 30, env });
+    let text = '';
+    bash.onData((data) => void (text += data));
+    const ended = new Promise<void>((resolve) => bash.onExit(() => resolve()));
+    const shows = async (what: string): Promise<void> => {
+      await expect.poll(() => text, { timeout: 15_000, interval: 20 }).toContain(what);
+    };
+    bash.write('source <(spin completion bash); source <(spin completion bash); echo sour""ced\r');
+    await shows('sourced');
+    bash.write(': spin ; spin statu\t');
+    await shows('spin status');
+    bash.write('\u0015spin up -f a-sp\t');
+    await shows('a-spec.yaml');
+    bash.write('\u0015exit\r');
+    await ended;
+    expect(text).not.toMatch(/readonly|command not found/);
   });
 
   it('refuses a shell that it does not know', async () => {

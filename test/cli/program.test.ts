@@ -51,6 +51,10 @@ describe('a command line', () => {
     expect(run('logs', 'web', 'api').input.arg('service')).toBe('api');
   });
 
+  it('follows with -f', () => {
+    for (const name of ['logs', 'events']) expect(run(name, 'web', '-f').input.flag('follow')).toBe(true);
+  });
+
   it('leaves everything behind -- to the command that exec runs', () => {
     const { input, globals } = run('exec', 'web', 'api', '-q', '--', 'ls', '-o', 'json', '--', '--yes');
     expect(input.args('command')).toEqual(['ls', '-o', 'json', '--', '--yes']);
@@ -68,7 +72,10 @@ describe('a command line', () => {
     [['up', '--on-failure', 'explode'], 'Allowed choices are keep, rollback', 'spin up --help'],
     [['status', 'a', 'b'], 'too many arguments', 'spin status --help'],
     [['exec', 'web'], "missing required argument 'service'", 'spin exec --help'],
-    [[], 'no command', 'spin --help'],
+    [['-o', 'json'], 'no command', 'spin --help'],
+    [['exec', 'web', 'web', 'ls', '-la'], "unknown option '-la'", 'spin exec web web -- ls -la'],
+    [['-v', 'exec', 'web', 'web', 'sh', '-c', 'echo $HOME'], "unknown option '-c'", "spin exec web web -- sh -c 'echo $HOME'"],
+    [['exec', '--bogus', 'web', 'web', 'ls'], "unknown option '--bogus'", 'spin exec --help'],
   ])('refuses %j with a hint that can be typed', (argv, message, hint) => {
     const error = refusal(...argv);
     expect(error.code).toBe('usage');
@@ -103,7 +110,13 @@ describe('help', () => {
   it('is also printed by a command of that name', () => {
     expect(printed('help')).toBe(printed('--help'));
     expect(printed('help', 'up')).toBe(printed('up', '--help'));
+    expect(printed('--verbose', '--state', 'help', 'help', 'up')).toBe(printed('up', '--help'));
     expect(printed('completion', '--help')).toContain('Usage: spin completion');
+  });
+
+  it('is what a line without a command prints', () => {
+    expect(printed()).toBe(printed('--help'));
+    expect(printed('--verbose')).toBe(printed('--help'));
   });
 
   it('fits into a hundred columns', () => {

@@ -84,6 +84,21 @@ describe('the shell', () => {
     expect(await spin('ls', '--quiet')).toEqual({ exit: 0, out: '', err: '' });
   });
 
+  it.each([
+    ['--max-percent', '200', 2],
+    ['--max-percent', '0', 2],
+    ['--max-percent', '100', 0],
+    ['--max-spins', '-1', 2],
+    ['--max-spins', '1.5', 2],
+    ['--max-spins', '0', 0],
+  ])('reads gc %s %s: exit code %i', async (option, value, code) => {
+    expect((await spin('gc', '--dry-run', option, value)).exit).toBe(code);
+  });
+
+  it('quotes the folder in the line to type next', async () => {
+    expect((await spin('init', 'web', 'a b')).out).toContain("Next: cd 'a b' && spin up\n");
+  });
+
   it('shows control characters of what it was given instead of obeying them', async () => {
     const { err } = await spin('ls', '--tag', '\u001B]0;owned\u0007');
     expect(err).not.toContain('\u001B');

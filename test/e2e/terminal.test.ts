@@ -31,7 +31,14 @@ test('Ctrl-C in the question is no answer', async () => {
   const asked = onTerminal(here, ['down', 'shop']);
   await until(() => asked.text().includes('[y/N]'), 'the question');
   asked.pty.write('\u0003');
-  expect([5, 130]).toContain(await asked.ended);
+  expect(await asked.ended).toBe(130);
+  expect(asked.text().match(/stop/g)).toHaveLength(1);
+
+  const signalled = onTerminal(here, ['down', 'shop']);
+  await until(() => signalled.text().includes('[y/N]'), 'the question');
+  process.kill(signalled.pty.pid, 'SIGINT');
+  expect(await signalled.ended).toBe(130);
+  expect(signalled.text().match(/stop/g)).toHaveLength(1);
   expect(here.services()).toHaveLength(1);
 });
 

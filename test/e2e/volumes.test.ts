@@ -32,7 +32,8 @@ services:
   here.spec(spec('two'));
   expect((await here.json(['up'])).result).toMatchObject({ result: 'changed' });
   expect(await table()).toBe('first row\none\ntwo\n');
-  expect(here.services().map(({ instance }) => instance)).toEqual(['db@2.1']);
+  // A health command that runs just now carries the mark of its instance too.
+  expect(new Set(here.services().map(({ instance }) => instance))).toEqual(new Set(['db@2.1']));
 
   const made = await here.json<{ file: string; bytes: number }>(['snapshot', 'store', 'data', 'räw data.tar.gz']);
   const archive = join(here.dir, 'räw data.tar.gz');

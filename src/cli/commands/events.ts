@@ -6,7 +6,7 @@ export const events: Command = {
   summary: 'Show the journal of a spin, and its timings',
   description: 'With --follow --output json, one document per line.',
   args: [{ form: '[id]', summary: 'spin ID (default: that of the spec here)', completes: 'spin' }],
-  options: [{ flags: '-F, --follow', summary: 'go on as events come' }],
+  options: [{ flags: '-f, --follow', summary: 'go on as events come' }],
   examples: [
     ['spin events web', 'what happened, and how long each phase took'],
     ['spin events web --follow -o json', 'one document per event, for a script'],

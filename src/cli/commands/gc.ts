@@ -1,7 +1,7 @@
 import type { GcOutcome } from '../../app/outcomes.ts';
 import { rowOf } from '../../core/error-codes.ts';
 import { type Command, type Problem, given, result } from '../command.ts';
-import { count } from '../options.ts';
+import { count, percent } from '../options.ts';
 
 export const gc: Command = {
   name: 'gc',
@@ -26,7 +26,7 @@ export const gc: Command = {
   async run(app, input) {
     const [{ gc: run }, { viewGc }] = await Promise.all([import('../../app/gc.ts'), import('../views/gc.ts')]);
     const outcome = await run(app, {
-      ...given({ grace: input.text('grace'), maxSpins: count(input, 'max-spins'), maxPercent: count(input, 'max-percent') }),
+      ...given({ grace: input.text('grace'), maxSpins: count(input, 'max-spins'), maxPercent: percent(input, 'max-percent') }),
       dryRun: input.flag('dry-run'),
       force: input.flag('force'),
     });

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { completion } from './completion.ts';
 import { config } from './config.ts';
 import { cost } from './cost.ts';
 import { doctor } from './doctor.ts';
@@ -35,5 +36,6 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   config,
   schema,
+  completion,
   notice,
 ];

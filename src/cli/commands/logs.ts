@@ -1,4 +1,4 @@
-import type { LogLine } from '../../providers/provider.ts';
+import type { ShownLine } from '../../app/logs.ts';
 import { type Command, given, result, stream } from '../command.ts';
 import { count } from '../options.ts';
 
@@ -12,7 +12,7 @@ export const logs: Command = {
     { form: '[service]', summary: 'only this service', completes: 'service' },
   ],
   options: [
-    { flags: '-F, --follow', summary: 'go on as lines come' },
+    { flags: '-f, --follow', summary: 'go on as lines come' },
     { flags: '--since <duration>', summary: 'only lines younger than this, such as 10m' },
     { flags: '--tail <lines>', summary: 'only the last lines of each instance' },
   ],
@@ -30,7 +30,7 @@ export const logs: Command = {
       follow,
     });
     if (follow || !input.json) return stream(lines, viewLogLine);
-    const all: LogLine[] = [];
+    const all: ShownLine[] = [];
     for await (const line of lines) all.push(line);
     return result({ lines: all }, viewLogs);
   },

@@ -43,7 +43,7 @@ function whenLoaded(loading: Promise<Reporter>): Reporter {
   return {
     event: (event) => tell((loaded) => loaded.event(event)),
     note: (line) => tell((loaded) => loaded.note(line)),
-    pause: () => reporter?.pause(),
+    pause: () => tell((loaded) => loaded.pause()),
     done: () => {
       over = true;
       reporter?.done();

@@ -1,12 +1,13 @@
 import { parseTime } from '../../core/clock.ts';
 import { EVENTS, type SpinEvent } from '../../core/events.ts';
 import { clean } from '../text/clean.ts';
-import { tell } from '../text/tell.ts';
+import { storyteller, withSubject } from '../text/tell.ts';
 import type { Outgoing } from '../world.ts';
 import type { Reporter } from './reporter.ts';
 
 /** One line per change, with the seconds since the first: `   0.34s  web  service.web@1: ready after 310ms`. */
 export function plainReporter(stream: () => Outgoing, verbose: boolean): Reporter {
+  const story = storyteller(verbose);
   let began: number | undefined;
   const write = (line: string): void => {
     stream().write(`${line}\n`);
@@ -14,7 +15,8 @@ export function plainReporter(stream: () => Outgoing, verbose: boolean): Reporte
   return {
     event(event) {
       began ??= parseTime(event.time);
-      if (shown(event, verbose)) write(`${seconds(parseTime(event.time) - began)}  ${event.id}  ${clean(tell(event))}`);
+      if (shown(event, verbose))
+        write(`${seconds(parseTime(event.time) - began)}  ${event.id}  ${clean(withSubject(event, story(event)))}`);
     },
     note: (line) => write(clean(line)),
     pause: () => undefined,

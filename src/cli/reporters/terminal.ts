@@ -3,7 +3,7 @@ import ora, { type Ora } from 'ora';
 import { parseTime } from '../../core/clock.ts';
 import type { SpinEvent } from '../../core/events.ts';
 import { clean } from '../text/clean.ts';
-import { tell, tellShort } from '../text/tell.ts';
+import { storyteller, tell, tellShort } from '../text/tell.ts';
 import { took } from '../text/time.ts';
 import { PLAIN, type Style } from '../text/style.ts';
 import { cut, pad, widthOf } from '../text/width.ts';
@@ -27,6 +27,7 @@ interface Active {
  */
 export function terminalReporter(stream: Outgoing, options: { readonly verbose: boolean; readonly colour: boolean }): Reporter {
   const style: Style = options.colour ? new Chalk({ level: 1 }) : PLAIN;
+  const story = storyteller(options.verbose);
   const active = new Map<string, Active>();
   const spins = new Set<string>();
   let began: number | undefined;
@@ -39,13 +40,27 @@ export function terminalReporter(stream: Outgoing, options: { readonly verbose: 
   const start = (): void => {
     // Ora would take the keyboard, and Ctrl-C with it.
     spinner ??= ora({ stream, text: region(), discardStdin: false, color: options.colour ? 'cyan' : false, isEnabled: true });
-    if (!spinner.isSpinning) spinner.start();
+    if (!spinner.isSpinning) {
+      spinner.start();
+      stream.on('resize', redraw);
+    }
     ticking ??= setInterval(refresh, TICK_MS).unref();
   };
   const stop = (): void => {
     clearInterval(ticking);
     ticking = undefined;
+    stream.off('resize', redraw);
     spinner?.stop();
+  };
+  /** A terminal that became narrower has broken the lines that are there, and ora clears no more than it wrote. */
+  const redraw = (): void => {
+    if (spinner?.isSpinning !== true) return;
+    const wide = Math.max(1, stream.columns ?? 80);
+    const broken = `- ${spinner.text}`.split('\n').reduce((rows, line) => rows + Math.max(0, Math.ceil(widthOf(line) / wide) - 1), 0);
+    spinner.clear();
+    if (broken > 0) stream.write(`\u001B[${broken}A\u001B[J`);
+    refresh();
+    spinner.render();
   };
   const refresh = (): void => {
     if (spinner !== undefined) spinner.text = region();
@@ -65,7 +80,7 @@ export function terminalReporter(stream: Outgoing, options: { readonly verbose: 
   const region = (): string => {
     const now = Date.now();
     const head = [[...spins].join(', '), phase, took(now - (began ?? now)), `${finished} done`].filter((part) => part !== '').join('  ');
-    const room = Math.max(1, (stream.rows ?? 24) - 4);
+    const room = Math.max(1, (stream.rows ?? 24) - 5);
     const rows = [...active.values()];
     const nameOf = ({ spin, resource }: Active): string => clean(spins.size > 1 ? `${spin}  ${resource}` : resource);
     const width = Math.max(0, ...rows.slice(0, room).map((row) => widthOf(nameOf(row))));
@@ -74,13 +89,14 @@ export function terminalReporter(stream: Outgoing, options: { readonly verbose: 
       return left + style.dim(cut(clean(row.last), Math.max(0, columns() - widthOf(left))));
     });
     const more = rows.length > room ? [style.dim(`    and ${rows.length - room} more`)] : [];
-    return [fit(head, 2), ...lines, ...more].join('\n');
+    // The cursor stands on a line of its own, since terminals differ in whether they break that one when they become narrower.
+    return [fit(head, 2), ...lines, ...more, ''].join('\n');
   };
 
   const settle = (event: SpinEvent, mark: string): void => {
     if (event.resource !== undefined && active.delete(keyOf(event))) finished += 1;
     const subject = event.instance ?? event.resource ?? event.id;
-    above(`${mark} ${fit(`${spins.size > 1 ? `${event.id}  ` : ''}${subject}  ${tellShort(event)}`, 2)}`);
+    above(`${mark} ${fit(`${spins.size > 1 ? `${event.id}  ` : ''}${subject}  ${story(event)}`, 2)}`);
   };
 
   const show = (event: SpinEvent): void => {

@@ -1,5 +1,5 @@
 import type { Style } from './style.ts';
-import { cut, pad, widthOf } from './width.ts';
+import { cut, cutLine, cutMiddle, pad, widthOf } from './width.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -8,6 +8,8 @@ export interface Column<Row> {
   readonly align?: 'right';
   /** Columns that give way, in this order, where the terminal is too narrow: to no less than `min`. */
   readonly shrink?: { readonly order: number; readonly min: number };
+  /** Where a text that is too long loses what: a name is mostly known by both its ends. */
+  readonly cut?: 'middle';
 }
 
 const GAP = '   ';
@@ -26,7 +28,7 @@ export function columns<Row>(
     indent +
     texts
       .map((text, column) => {
-        const short = cut(text, widths[column] ?? 0);
+        const short = (shape[column]?.cut === 'middle' ? cutMiddle : cut)(text, widths[column] ?? 0);
         const space = ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(short)));
         const painted = paint(short, column);
         if (shape[column]?.align === 'right') return space + painted;
@@ -39,7 +41,8 @@ export function columns<Row>(
   const body = rows.map((row, index) =>
     line(cells[index] ?? [], (text, column) => (shape[column]?.style?.(row, page.style) ?? ((same: string) => same))(text)),
   );
-  return cutAll([...head, ...body], page.width).join('\n');
+  // The last resort, on a terminal narrower than the columns' least widths.
+  return [...head, ...body].map((text) => cutLine(text, page.width)).join('\n');
 }
 
 /** Names and what they stand for, aligned: `price     $0.00/h`. */
@@ -63,14 +66,4 @@ function fit<Row>(shape: readonly Column<Row>[], cells: readonly (readonly strin
     over -= now - next;
   }
   return widths;
-}
-
-/** The last resort, on a terminal narrower than the columns' least widths; a cut line loses its colour. */
-function cutAll(lines: readonly string[], width: number): readonly string[] {
-  return lines.map((line) => (widthOf(line) <= width ? line : cut(stripColour(line), width)));
-}
-
-function stripColour(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- the escape sequences of colour are control characters
-  return text.replace(/\u001B\[[\d;]*m/g, '');
 }

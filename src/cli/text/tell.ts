@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
   'instance.healthy': (event) => `healthy${after(event)}`,
   'instance.unhealthy': () => 'unhealthy',
   'instance.exited': ({ data }) => `ended by itself${data === undefined ? '' : ` (${exitOf(data)})`}`,
-  'instance.restarted': ({ data }) => `started again${fact(data, 'restarts') === undefined ? '' : ` (${fact(data, 'restarts')}. time)`}`,
+  'instance.restarted': ({ data }) => (fact(data, 'restarts') === undefined ? 'restarted' : `restart ${fact(data, 'restarts')}`),
   'resource.waiting': () => 'waiting',
   'resource.ready': (event) => `ready${after(event)}`,
   'resource.failed': () => 'failed',
@@ -40,14 +40,33 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
 
 /** One event as a line: `service.web@1: ready after 310ms`, with its fault or message behind it. */
 export function tell(event: SpinEvent): string {
-  const subject = event.instance ?? event.resource;
-  return `${subject === undefined ? '' : `${subject}: `}${tellShort(event)}`;
+  return withSubject(event, tellShort(event));
 }
 
 /** The same without its subject. */
 export function tellShort(event: SpinEvent): string {
   const why = event.fault === undefined ? event.message : `${event.fault.class}: ${event.fault.message}`;
   return `${WORDS[event.type](event)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/**
+ * Tells events as they happen, before an error that ends the story: what failed first is told there with its message,
+ * and needs only its class here.
+ */
+export function storyteller(verbose: boolean): (event: SpinEvent) => string {
+  let first: string | undefined;
+  return (event) => {
+    const { fault, type } = event;
+    if (verbose || fault === undefined || (type !== 'resource.failed' && type !== 'spin.failed')) return tellShort(event);
+    first ??= event.resource;
+    return type === 'spin.failed' || first === event.resource ? `${WORDS[type](event)} (${fault.class})` : tellShort(event);
+  };
+}
+
+/** A line for what happened to whom. */
+export function withSubject({ instance, resource }: SpinEvent, text: string): string {
+  const subject = instance ?? resource;
+  return `${subject === undefined ? '' : `${subject}: `}${text}`;
 }
 
 function after({ ms }: SpinEvent): string {

@@ -22,7 +22,12 @@ export function changeTable(changes: readonly PlannedChange[], page: Page): stri
     changes,
     [
       { title: '', text: ({ action }) => SIGNS[action][0], style: ({ action }, style) => style[SIGNS[action][1]] },
-      { title: 'RESOURCE', text: ({ address, count }) => (count === 1 ? address : `${address} ×${count}`), shrink: { order: 3, min: 12 } },
+      {
+        title: 'RESOURCE',
+        text: ({ address, count }) => (count === 1 ? address : `${address} ×${count}`),
+        shrink: { order: 3, min: 12 },
+        cut: 'middle',
+      },
       { title: 'ACTION', text: ({ action }) => action, style: ({ action }, style) => style[SIGNS[action][1]] },
       { title: 'WHY', text: ({ reason }) => reason, shrink: { order: 2, min: 8 } },
       { title: 'AFTER', text: ({ needs }) => needs.join(', '), style: (_change, style) => style.dim, shrink: { order: 1, min: 5 } },

@@ -2,15 +2,16 @@ import type { DownOutcome, DownResult } from '../../app/outcomes.ts';
 import { formatMoney } from '../../core/money.ts';
 import type { Page } from '../page.ts';
 import { took } from '../text/time.ts';
-import { lines } from './parts.ts';
+import { lines, plural } from './parts.ts';
 
 /** One line per spin, and below a failed one what is left of it. */
 export function viewDown({ spins }: DownOutcome, page: Page): string {
   if (spins.length === 0) return 'No spin to take down.';
-  return lines(spins.flatMap((spin) => [lineOf(spin, page), ...leftOf(spin, page)]));
+  return lines(spins.flatMap((spin) => [lineOf(spin, page, spins.length === 1), ...leftOf(spin, page)]));
 }
 
-function lineOf(spin: DownResult, { style }: Page): string {
+/** Of an only spin, the error that follows says why it failed. */
+function lineOf(spin: DownResult, { style }: Page, only: boolean): string {
   const id = style.bold(spin.id);
   switch (spin.result) {
     case 'released': {
@@ -24,14 +25,10 @@ function lineOf(spin: DownResult, { style }: Page): string {
     case 'kept':
       return `${style.dim('–')} ${id} is held by its keep tag: name it to take it down`;
     case 'failed':
-      return `${style.red('✖')} ${id} could not be proven gone${spin.error === undefined ? '' : `: ${spin.error.message}`}`;
+      return `${style.red('✖')} ${id} could not be proven gone${spin.error === undefined || only ? '' : `: ${spin.error.message}`}`;
   }
 }
 
 function leftOf({ left }: DownResult, { style }: Page): readonly string[] {
   return left.map((what) => style.dim(`    left: ${what}`));
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -21,7 +21,7 @@ export function viewGc(outcome: GcOutcome, page: Page): string {
   const table = columns(
     shown,
     [
-      { title: 'SUBJECT', text: ({ subject }) => subject, shrink: { order: 2, min: 10 } },
+      { title: 'SUBJECT', text: ({ subject }) => subject, shrink: { order: 2, min: 10 }, cut: 'middle' },
       { title: 'VERDICT', text: ({ verdict }) => verdict, style: ({ verdict }, style) => style[COLOURS[verdict]] },
       { title: 'REASON', text: ({ reason }) => reason, shrink: { order: 1, min: 10 } },
     ],

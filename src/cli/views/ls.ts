@@ -3,10 +3,10 @@ import { formatMoney } from '../../core/money.ts';
 import type { Page } from '../page.ts';
 import { type Column, columns } from '../text/columns.ts';
 import { clockTime, span } from '../text/time.ts';
-import { lines, stateStyle } from './parts.ts';
+import { lines, plural, stateStyle } from './parts.ts';
 
 const SHORT: readonly Column<SpinSummary>[] = [
-  { title: 'ID', text: ({ id }) => id, style: (_spin, style) => style.bold, shrink: { order: 3, min: 8 } },
+  { title: 'ID', text: ({ id }) => id, style: (_spin, style) => style.bold, shrink: { order: 3, min: 8 }, cut: 'middle' },
   { title: 'STATE', text: ({ state }) => state, style: ({ state }, style) => stateStyle(state, style) },
   { title: 'PROVIDER', text: ({ provider }) => provider, shrink: { order: 2, min: 4 } },
   { title: 'OWNER', text: ({ owner }) => owner, shrink: { order: 1, min: 4 } },
@@ -30,7 +30,7 @@ function wideColumns({ now }: Page): readonly Column<SpinSummary>[] {
   return [
     { title: 'PER HOUR', text: ({ hourly }) => formatMoney(hourly), align: 'right' },
     { title: 'DEADLINE', text: ({ deadline }) => clockTime(Date.parse(deadline), now) },
-    { title: 'RUNS', text: ({ services, instances }) => `${instances} of ${services} service${services === 1 ? '' : 's'}` },
+    { title: 'RUNS', text: ({ services, instances }) => `${plural(instances, 'instance')}, ${plural(services, 'service')}` },
     {
       title: 'TAGS',
       text: ({ tags }) =>

@@ -17,6 +17,10 @@ export function lines(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n');
 }
 
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 export function stateStyle(state: SpinState | string, style: Style): (text: string) => string {
   if (state === 'up' || state === 'ready' || state === 'healthy' || state === 'running') return style.green;
   if (state === 'failed' || state === 'expired' || state === 'unhealthy' || state === 'exited') return style.red;

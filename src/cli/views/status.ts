@@ -1,8 +1,10 @@
 import type { ResourceStatus, StatusOutcome } from '../../app/outcomes.ts';
+import type { FaultNote } from '../../core/events.ts';
 import { formatMoney } from '../../core/money.ts';
 import type { InstanceObservation } from '../../providers/provider.ts';
 import type { Page } from '../page.ts';
 import { columns, pairs } from '../text/columns.ts';
+import { cutLine, fold } from '../text/width.ts';
 import { span } from '../text/time.ts';
 import { deadlineLine, endpointRows, faultLines, lines, paragraphs, stateStyle, stateText } from './parts.ts';
 
@@ -20,29 +22,45 @@ export function viewStatus(outcome: StatusOutcome, page: Page): string {
   ];
   const instances = outcome.resources.flatMap((resource) => resource.instances);
   return paragraphs([
-    `${style.bold(id)} ${stateText(state, style)}, on ${provider}, of ${owner}, ${span(outcome.ageMs)} old`,
-    failure === undefined ? '' : faultLines(failure, style),
-    pairs(facts, style),
+    fold(`${style.bold(id)} ${stateText(state, style)}, on ${provider}, of ${owner}, ${span(outcome.ageMs)} old`, page.width),
+    failure === undefined ? '' : failureLines(failure, page),
+    pairs(facts, style)
+      .split('\n')
+      // An address is there to be copied, whole.
+      .map((line, row) => (row < outcome.endpoints.length ? line : cutLine(line, page.width)))
+      .join('\n'),
     resourceTable(outcome.resources, page),
     instanceTable(instances, page),
     lines(
       outcome.enforcers
         .filter((enforcer) => !enforcer.armed)
-        .map(({ name, detail }) => `${style.yellow('warning:')} ${name} is not armed: ${detail}`),
+        .map(({ name, detail }) => fold(`${style.yellow('warning:')} ${name} is not armed: ${detail}`, page.width)),
     ),
   ]);
+}
+
+/** What went wrong is told whole; what was logged last is only a taste of the log. */
+function failureLines(failure: FaultNote, page: Page): string {
+  const [message = '', ...log] = faultLines(failure, page.style).split('\n');
+  return [fold(message, page.width), ...log.map((line) => cutLine(line, page.width))].join('\n');
+}
+
+/** A reason that only repeats what stands beside it is none. */
+function news(reason: string, ...beside: readonly string[]): string {
+  return beside.includes(reason) ? '' : reason;
 }
 
 function resourceTable(resources: readonly ResourceStatus[], page: Page): string {
   return columns(
     resources,
     [
-      { title: 'RESOURCE', text: ({ key }) => key, shrink: { order: 2, min: 12 } },
+      { title: 'RESOURCE', text: ({ key }) => key, shrink: { order: 2, min: 12 }, cut: 'middle' },
       { title: 'STATUS', text: ({ status }) => status, style: ({ status }, style) => stateStyle(status, style) },
       { title: 'SEEN', text: ({ observed }) => observed, style: ({ observed }, style) => stateStyle(observed, style) },
       {
         title: 'REASON',
-        text: ({ reason, fault }) => (fault === undefined ? reason : `${fault.class}: ${fault.message}`),
+        text: ({ status, observed, reason, fault }) =>
+          fault === undefined ? news(reason, status, observed) : `${fault.class}: ${fault.message}`,
         shrink: { order: 1, min: 8 },
       },
     ],
@@ -54,13 +72,13 @@ function instanceTable(instances: readonly InstanceObservation[], page: Page): s
   return columns(
     instances,
     [
-      { title: 'INSTANCE', text: ({ name }) => name, shrink: { order: 2, min: 8 } },
+      { title: 'INSTANCE', text: ({ name }) => name, shrink: { order: 2, min: 8 }, cut: 'middle' },
       { title: 'STATE', text: ({ state }) => state, style: ({ state }, style) => stateStyle(state, style) },
       { title: 'UP', text: ({ startedAt }) => (startedAt === undefined ? '' : span(page.now - startedAt)) },
       { title: 'RESTARTS', text: ({ restarts }) => String(restarts), align: 'right' },
       { title: 'ADDRESS', text: ({ address }) => address ?? '' },
       { title: 'RUNS AS', text: ({ runsAs }) => runsAs ?? '' },
-      { title: 'REASON', text: ({ reason }) => reason, shrink: { order: 1, min: 6 } },
+      { title: 'REASON', text: ({ state, reason }) => news(reason, state), shrink: { order: 1, min: 6 } },
     ],
     page,
   );

@@ -38,15 +38,15 @@ export function briefUp(outcome: UpOutcome): string {
 }
 
 function headline({ result, state, timings }: UpOutcome, { style }: Page): string {
-  const served = timings.timeToServeMs ?? timings.convergenceMs ?? timings.totalMs;
+  const time = took(timings.convergenceMs ?? timings.totalMs);
   const is = stateText(state, style);
   switch (result) {
     case 'created':
-      return `${is}, created in ${took(served)}`;
+      return `${is}, created in ${time}`;
     case 'changed':
-      return `${is}, changed in ${took(timings.convergenceMs ?? timings.totalMs)}`;
+      return `${is}, changed in ${time}`;
     case 'resumed':
-      return `${is}, resumed in ${took(timings.convergenceMs ?? timings.totalMs)}`;
+      return `${is}, resumed in ${time}`;
     case 'unchanged':
       return `${is}; nothing had to change`;
     case 'detached':

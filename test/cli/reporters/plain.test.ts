@@ -36,6 +36,25 @@ describe('the story without a terminal', () => {
     );
   });
 
+  it('leaves to the error what failed first, and tells of others', () => {
+    const stream = new PassThrough();
+    const reporter = makeReporter({ stream: () => stream, env: {}, globals: GLOBALS, live: true });
+    const fault = (message: string) => ({ class: 'exit-nonzero' as const, message });
+    reporter.event(event(0, { type: 'resource.failed', resource: 'service.a@1', fault: fault('no database') }));
+    reporter.event(event(0, { type: 'resource.failed', resource: 'service.b@1', fault: fault('no disk') }));
+    reporter.event(event(0, { type: 'spin.failed', fault: fault('no database') }));
+    reporter.event(event(0, { type: 'instance.restarted', instance: 'c@1.1', data: { restarts: 3 } }));
+    expect(String(stream.read())).toBe(
+      [
+        '   0.00s  web  service.a@1: failed (exit-nonzero)',
+        '   0.00s  web  service.b@1: failed (exit-nonzero: no disk)',
+        '   0.00s  web  failed (exit-nonzero)',
+        '   0.00s  web  c@1.1: restart 3',
+        '',
+      ].join('\n'),
+    );
+  });
+
   it('has details only when asked', () => {
     expect(told({ verbose: true })).toContain('lease taken');
   });

@@ -10,8 +10,8 @@ interface Screen {
   readonly cursorHidden: boolean;
 }
 
-/** Runs the script in a real terminal and reads the screen in the middle and at the end. */
-async function watch(columns: number, mode = ''): Promise<{ readonly middle: Screen; readonly end: Screen }> {
+/** Runs the script in a real terminal and reads the screen in the middle, from where on it may be narrower, and at the end. */
+async function watch(columns: number, mode = '', later = columns): Promise<{ readonly middle: Screen; readonly end: Screen }> {
   const screen = new xterm.Terminal({ cols: columns, rows: 20, allowProposedApi: true });
   let hidden = false;
   let middle: Screen | undefined;
@@ -20,6 +20,12 @@ async function watch(columns: number, mode = ''): Promise<{ readonly middle: Scr
   const shot = (): Screen => ({ lines: linesOf(screen), cursorHidden: hidden });
   screen.parser.registerOscHandler(9, () => {
     middle = shot();
+    if (later !== columns) {
+      setImmediate(() => {
+        screen.resize(later, 20);
+        child.resize(later, 20);
+      });
+    }
     return true;
   });
   const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', TERM: 'xterm-256color' };
@@ -45,7 +51,7 @@ describe('the story on a terminal', () => {
     expect(middle.lines[0]).toBe('✔ service.a@1  ready after 2ms');
     expect(middle.lines[1]).toMatch(/^\S web {2}\w+ {2}\d+ms {2}1 done$/);
     expect(middle.lines[2]).toMatch(/^ {4}service\.b@1 +\d+ms {2}waiting \(waits very very .*…$/);
-    expect(end.lines).toEqual(['✔ service.a@1  ready after 2ms', '✖ service.b@1  failed (crash-loop: ended 5 times)', '', 'the result']);
+    expect(end.lines).toEqual(['✔ service.a@1  ready after 2ms', '✖ service.b@1  failed (crash-loop)', '', 'the result']);
     expect(end.cursorHidden).toBe(false);
   });
 
@@ -53,6 +59,11 @@ describe('the story on a terminal', () => {
     const { middle, end } = await watch(32);
     expect(middle.lines).toHaveLength(3);
     expect(end.lines).toEqual(['✔ service.a@1  ready after 2ms', '✖ service.b@1  failed (crash-l…', '', 'the result']);
+  });
+
+  it('leaves nothing behind of what a narrowed terminal has broken into more lines', async () => {
+    const { end } = await watch(80, '', 40);
+    expect(end.lines).toEqual(['✔ service.a@1  ready after 2ms', '✖ service.b@1  failed (crash-loop)', '', 'the result']);
   });
 
   it('gives the cursor back when the process ends at once', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { columns } from '../../../src/cli/text/columns.ts';
 import { PLAIN } from '../../../src/cli/text/style.ts';
-import { cut, widthOf } from '../../../src/cli/text/width.ts';
+import { cut, cutLine, cutMiddle, fold, widthOf } from '../../../src/cli/text/width.ts';
 
 const SHAPE = [
   { title: 'NAME', text: (row: readonly string[]) => row[0] ?? '', shrink: { order: 2, min: 4 } },
@@ -58,6 +58,29 @@ describe('the width of a text', () => {
     ['🚀', 2],
     ['\u001B[31mred\u001B[39m', 3],
   ])('of %j is %i', (text, width) => expect(widthOf(text)).toBe(width));
+
+  it('is what a name is cut to, in its middle', () => {
+    expect(cutMiddle('service.web@12', 9)).toBe('serv…b@12');
+    expect(cutMiddle('web', 3)).toBe('web');
+    expect(cutMiddle('service', 2)).toBe('s…');
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.nat(40), (text, width) => {
+        const cutText = cutMiddle(text, width);
+        return widthOf(cutText) <= width;
+      }),
+    );
+  });
+
+  it('is what a coloured line is cut to, and its colours end', () => {
+    expect(cutLine('\u001B[31mred\u001B[39m line', 5)).toBe('\u001B[31mred\u001B[39m …');
+    expect(cutLine('a \u001B[31mlong\u001B[39m line', 5)).toBe('a \u001B[31mlo…\u001B[39m');
+    expect(cutLine('\u001B[31mlong\u001B[39m', 3)).toBe('\u001B[31mlo…\u001B[39m');
+  });
+
+  it('is what prose is folded to', () => {
+    expect(fold('one two three', 7)).toBe('one two\n  three');
+    expect(fold('one two three', Infinity)).toBe('one two three');
+  });
 
   it('is what a text is cut to', () => {
     expect(cut('日本語', 4)).toBe('日…');

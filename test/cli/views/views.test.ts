@@ -18,7 +18,7 @@ const page: Page = { width: 80, style: PLAIN, now: sample.NOW, verbose: false, s
 describe('the view of up', () => {
   it('tells where it is, how long it took, what it costs, when it goes and how to end it', () => {
     expect(viewUp(sample.up, page)).toMatchInlineSnapshot(`
-      "web is up, created in 600ms
+      "web is up, created in 610ms
 
         web  http://127.0.0.1:20001
 
@@ -93,6 +93,10 @@ describe('the view of ls', () => {
     `);
   });
 
+  it('tells how many instances of how many services there are', () => {
+    expect(viewLs(sample.ls, { ...page, width: Infinity }, true)).toContain('2 instances, 1 service');
+  });
+
   it('keeps IDs, states and costs whole as long as it can', () => {
     const text = viewLs(sample.ls, { ...page, width: 62 }, false);
     expect(text).toMatch(/pr-1234 +expired +local +a-t\S*… /);
@@ -100,6 +104,11 @@ describe('the view of ls', () => {
 });
 
 describe('the view of down', () => {
+  it('leaves the reason to the error where there is one spin only', () => {
+    const spins = sample.down.spins.filter(({ id }) => id === 'stuck');
+    expect(viewDown({ spins }, page)).toBe('✖ stuck could not be proven gone\n    left: process 4711 (node server.js)');
+  });
+
   it('has one line per spin, and below a failed one what is left', () => {
     expect(viewDown(sample.down, page)).toMatchInlineSnapshot(`
       "✔ web is gone in 620ms: 4 resources released, 1 secret destroyed, nothing left; it cost $0.00033
@@ -127,10 +136,18 @@ describe('the view of status', () => {
       service.web@1   ready    pending   1 of 2 healthy
 
       INSTANCE   STATE     UP   RESTARTS   ADDRESS           RUNS AS   REASON
-      web@1.1    healthy   1m          0   127.0.0.1:20002   4711      healthy
+      web@1.1    healthy   1m          0   127.0.0.1:20002   4711
 
       warning: keeper is not armed: the keeper is not running"
     `);
+  });
+});
+
+describe('a view on a narrow terminal', () => {
+  it('breaks no line of status but an address', () => {
+    const lines = viewStatus(sample.status, { ...page, width: 40 }).split('\n');
+    expect(lines.filter((line) => widthOf(line) > 40)).toEqual([]);
+    expect(lines.join('\n')).toContain('http://127.0.0.1:20001');
   });
 });
 
