@@ -123,7 +123,7 @@ function variableOf(name: string): string {
 
 function buildStep(step: NonNullable<AuthoredService['bootstrap']>[number], index: number): BootstrapStep {
   const { name, run, timeout } = isCommand(step) ? { run: step } : step;
-  return { name: name ?? `step ${index + 1}`, run, timeoutMs: timeout ?? 300 * SECOND };
+  return { name: name ?? String(index + 1), run, timeoutMs: timeout ?? 300 * SECOND };
 }
 
 function buildHook(hook: NonNullable<AuthoredSpec['evacuate']>, timeoutMs: number): Hook {

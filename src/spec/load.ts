@@ -1,4 +1,4 @@
-import { formatDuration } from '../core/duration.ts';
+import { exactDuration, formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { parseSpinId, type SpinId } from '../core/ids.ts';
 import type { Tags } from '../core/tags.ts';
@@ -8,6 +8,7 @@ import type { GitFacts } from './git.ts';
 import { interpolate, type Reference, usesGit } from './interpolate.ts';
 import { findingsOf } from './issues.ts';
 import { type Finding, type Problem, problemsError } from './problems.ts';
+import { ttlReader } from './readers.ts';
 import { type AuthoredSpec, specSchema } from './schema.ts';
 import { isTreeMap, parseSource, type Source, valueAt } from './source.ts';
 import type { Spec } from './spec.ts';
@@ -62,10 +63,12 @@ export interface LoadedSpec {
 /**
  * Reads, interpolates, checks and completes a spec.
  * @throws SpinError `spec-invalid` with every problem in its message and in `data.problems`; `id-invalid`;
- * `limit-exceeded` where the TTL is longer than the config allows
+ * `limit-exceeded` where the TTL is longer
+ * than the config allows; `usage` where a flag or the config gives one that no spec may say
  */
 export async function loadSpec(input: SpecInput): Promise<LoadedSpec> {
   const { defaults, overrides } = input;
+  for (const ttl of [overrides.ttlMs, defaults.ttlMs]) if (ttl !== undefined) checkRange(ttl);
   const { source, problems } = parseSource(input.text, input.file);
   if (problems.length > 0) throw invalid(input.file, problems);
 
@@ -110,6 +113,16 @@ function ttlOf(authored: AuthoredSpec | undefined, source: Source): Sourced<numb
   if (authored?.ttl === undefined) return undefined;
   const { file, line, column } = source.place({ path: ['ttl'], message: '' });
   return { value: authored.ttl, where: `${file}:${line}:${column}` };
+}
+
+/** A TTL that is not the spec's own is held to what a spec may say. */
+function checkRange({ value, where }: Sourced<number>): void {
+  const held = ttlReader.read(exactDuration(value));
+  if (held.ok) return;
+  throw new SpinError('usage', `${where}: ${held.message}`, {
+    ...(held.suggestion === undefined ? {} : { hint: held.suggestion }),
+    data: { ttlMs: value, ttlFrom: where },
+  });
 }
 
 function checkLimit(ttl: Sourced<number>, limit: Sourced<number> | undefined): void {

@@ -51,12 +51,17 @@ export function showProblem({ file, line, column, path, message, suggestion }: P
   return `${place}: ${path === '' ? '' : `${path}: `}${message}${suggestion === undefined ? '' : `; ${suggestion}`}`;
 }
 
-/** One error that lists every problem in reading order, and carries them as `data.problems`. */
+/** More would scroll the first ones away, and those often are the cause of the others. */
+const MOST_LISTED = 50;
+
+/** One error that lists the problems in reading order, the first of them where there are many, and carries all as `data.problems`. */
 export function problemsError(code: ErrorCode, what: string, problems: readonly Problem[]): SpinError {
   const sorted = problems.toSorted((a, b) => (a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1));
   const count = sorted.length === 1 ? 'a problem' : `${sorted.length} problems`;
   const hint = rowOf(code).hint;
-  return new SpinError(code, [`${what} has ${count}:`, ...sorted.map((problem) => `  ${showProblem(problem)}`)].join('\n'), {
+  const listed = sorted.slice(0, MOST_LISTED).map((problem) => `  ${showProblem(problem)}`);
+  const rest = sorted.length > MOST_LISTED ? [`  and ${sorted.length - MOST_LISTED} more`] : [];
+  return new SpinError(code, [`${what} has ${count}:`, ...listed, ...rest].join('\n'), {
     ...(hint === undefined ? {} : { hint }),
     data: { problems: sorted },
   });

@@ -48,6 +48,9 @@ export function duration(least: string, most = '1d'): Reader<number> {
   };
 }
 
+/** The TTL of a spin, in milliseconds. */
+export const ttlReader = duration('1s', '365d');
+
 /** A size with its unit, in bytes. */
 export const size: Reader<number> = {
   json: { type: 'string', pattern: '^(\\d+(\\.\\d+)?([KMGT]i?)?B|.*\\$\\{.*\\}.*)$' },

@@ -12,6 +12,7 @@ import {
   type Reader,
   size,
   text,
+  ttlReader,
   whole,
   word,
 } from './readers.ts';
@@ -208,7 +209,7 @@ export const specSchema = z
       form(/^[a-z][a-z0-9-]*$/, 'the name of a provider, such as local', (value) => value.toLowerCase()),
       'Who runs the spin; local by default.',
     ).optional(),
-    ttl: leaf(duration('1s', '365d'), 'Time from up to the deadline at which the spin ends by itself.').optional(),
+    ttl: leaf(ttlReader, 'Time from up to the deadline at which the spin ends by itself.').optional(),
     owner: leaf(text, 'Who answers for the spin; the user by default.').optional(),
     tags: tags.optional(),
     budget: z

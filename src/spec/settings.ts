@@ -1,5 +1,5 @@
 import type { Known, NanoUsd } from '../core/money.ts';
-import { dollars, duration, either, form, path, plainText, type Reader, size, text, whole, word } from './readers.ts';
+import { dollars, duration, either, form, path, plainText, type Reader, size, text, ttlReader, whole, word } from './readers.ts';
 
 interface SettingRow<T> {
   /** Overrides the setting from the environment. */
@@ -48,7 +48,7 @@ export const SETTINGS: { readonly [P in SettingPath]: SettingRow<SettingValues[P
     builtIn: 'local',
     meaning: 'Provider of specs that name none.',
   },
-  ttl: { variable: 'SPIN_TTL', reader: duration('1s', '365d'), meaning: 'TTL of specs that say none.' },
+  ttl: { variable: 'SPIN_TTL', reader: ttlReader, meaning: 'TTL of specs that say none.' },
   owner: { variable: 'SPIN_OWNER', reader: text, meaning: 'Owner of specs that name none; the user by default.' },
   state: { variable: 'SPIN_STATE', reader: stateFolder(), meaning: 'Folder of records, journals and running spins.' },
   onFailure: {
@@ -56,7 +56,7 @@ export const SETTINGS: { readonly [P in SettingPath]: SettingRow<SettingValues[P
     reader: word(['keep', 'rollback']),
     meaning: 'What up does with a spin that did not come up; rollback without a terminal, else keep.',
   },
-  'limits.maxTtl': { variable: 'SPIN_MAX_TTL', reader: duration('1s', '365d'), meaning: 'Longest TTL that any spin may have.' },
+  'limits.maxTtl': { variable: 'SPIN_MAX_TTL', reader: ttlReader, meaning: 'Longest TTL that any spin may have.' },
   'limits.maxInstances': { variable: 'SPIN_MAX_INSTANCES', reader: count, meaning: 'Most instances that one spin may have.' },
   'limits.maxHourly': { variable: 'SPIN_MAX_HOURLY', reader: dollars, meaning: 'Highest price of one spin, in USD per hour.' },
   'limits.maxTotal': { variable: 'SPIN_MAX_TOTAL', reader: dollars, meaning: 'Highest price of one spin until its deadline, in USD.' },

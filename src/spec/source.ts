@@ -1,10 +1,11 @@
-import { type Alias, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml';
+import { type Alias, CST, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, type Node, parseDocument, type Scalar } from 'yaml';
 import { type Finding, type Path, type Problem, showPath } from './problems.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 /** Nodes of the tree with aliases followed: the bound on what an alias bomb can grow into. */
 const MAX_NODES = 50_000;
+const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 const CORE_TAG = /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/;
 
 /** A YAML document as plain values, which still knows where each of them stands. */
@@ -37,9 +38,14 @@ export function parseSource(text: string, file: string): ParsedSource {
   const findings: Finding[] = [];
   const offsets: (readonly [number, Omit<Problem, 'file' | 'line' | 'column'>])[] = [];
   let tree: unknown;
+  const tooLarge = Buffer.byteLength(text) > MAX_BYTES;
+  const tooDeep = tooLarge ? undefined : tooDeepAt(text);
 
-  if (Buffer.byteLength(text) > MAX_BYTES) {
+  if (tooLarge) {
     offsets.push([0, { path: '', message: `is larger than the ${MAX_BYTES / 1024} KiB that are read` }]);
+  } else if (tooDeep !== undefined) {
+    for (const { index } of text.matchAll(/^/gm)) lines.addNewLine(index);
+    offsets.push([tooDeep, { path: '', message: TOO_DEEP }]);
   } else {
     const document = parseDocument(text, {
       lineCounter: lines,
@@ -76,6 +82,36 @@ export function parseSource(text: string, file: string): ParsedSource {
   };
 }
 
+/**
+ * Where the text is nested too deep, by its brackets and by the columns of its keys and list items; undefined where it is
+ * not. The library follows levels by recursion and would exhaust the stack, so this is found out before it is asked.
+ */
+function tooDeepAt(text: string): number | undefined {
+  let [offset, lineStart, brackets] = [0, 0, 0];
+  let isText = false;
+  // Where the key begins that a colon may follow, and where the keys and items begin that the present one is in.
+  let keyColumn: number | undefined;
+  const columns: number[] = [];
+  for (const token of new Lexer().lex(text)) {
+    const type = isText ? 'scalar' : CST.tokenType(token);
+    isText = token === CST.SCALAR;
+    if (token === CST.SCALAR || token === CST.DOCUMENT || token === CST.FLOW_END) continue;
+    const column = offset - lineStart;
+    if (type === 'flow-seq-start' || type === 'flow-map-start') brackets++;
+    else if (type === 'flow-seq-end' || type === 'flow-map-end') brackets--;
+    else if (brackets === 0 && (type === 'seq-item-ind' || type === 'explicit-key-ind' || type === 'map-value-ind')) {
+      const from = type === 'map-value-ind' ? (keyColumn ?? column) : column;
+      while ((columns.at(-1) ?? -1) >= from) columns.pop();
+      columns.push(from);
+      keyColumn = undefined;
+    } else if (type !== 'space') keyColumn ??= column;
+    if (brackets + columns.length > MAX_DEPTH) return offset;
+    offset += token.length;
+    if (token.endsWith('\n')) [lineStart, keyColumn] = [offset, undefined];
+  }
+  return undefined;
+}
+
 /** Reads nodes into plain values. `toJS()` of the library does the same, but says nothing about where a value stood. */
 function createReader(document: ReturnType<typeof parseDocument>, spots: Map<string, Spot>, findings: Finding[]) {
   let nodes = 0;
@@ -94,7 +130,7 @@ function createReader(document: ReturnType<typeof parseDocument>, spots: Map<str
       return undefined;
     }
     if (depth > MAX_DEPTH) {
-      findings.push({ path, message: `is nested more than ${MAX_DEPTH} levels deep` });
+      findings.push({ path, message: TOO_DEEP });
       return undefined;
     }
     if (isNode(node) && node.tag !== undefined && !CORE_TAG.test(node.tag)) {

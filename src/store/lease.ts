@@ -69,7 +69,7 @@ export function leaseLost(id: SpinId, found: StoredRecord | undefined): SpinErro
     holder !== undefined
       ? `was taken over by ${describeHolder(holder)}`
       : found === undefined
-        ? 'is void: another process removed the record'
+        ? 'is void: `spin down` took this spin away meanwhile'
         : 'was taken over by another process, which has given it back since';
   return new SpinError('lease-lost', `the lease on ${id} ${taker}`, { data: { id, ...(holder === undefined ? {} : { holder }) } });
 }

@@ -14,7 +14,7 @@ export interface PhaseSpan {
 export interface Timings {
   /** In the order of PHASES. They overlap, as resources move at the same time; a phase without events is left out. */
   readonly phases: readonly PhaseSpan[];
-  /** M1: from the request to the last service's first healthy instance set. */
+  /** M1: from the request to the last service's first healthy instance set. The phase of the name ends before the bootstrap. */
   readonly provisionMs?: number;
   /** M3: from the request to the first route that serves; to healthy where nothing is exposed. */
   readonly timeToServeMs?: number;
@@ -34,7 +34,7 @@ export function foldTimings(events: readonly SpinEvent[]): Timings {
   const [first] = command;
   if (first === undefined) return { phases: [], bootstrap: tallyBootstraps([]), totalMs: 0 };
   const start = parseTime(first.time);
-  const marks = command.map((event) => markOf(event, start));
+  const marks = marksOf(command, start);
   const at = (wanted: (mark: Mark) => boolean): readonly number[] => marks.filter(wanted).map((mark) => mark.end);
   const ready = (...kinds: readonly string[]) => at(({ event, kind }) => event.type === 'resource.ready' && kinds.includes(kind));
   const provisionMs = last(ready('service'));
@@ -109,6 +109,21 @@ const CLOSING: ReadonlySet<EventType> = new Set<EventType>([
   'drain.finished',
 ]);
 
+const ENDING: ReadonlySet<Phase> = new Set<Phase>(['drain', 'release']);
+
+/** What happens to a resource that is being released, or to anything in a command that takes the spin down, is part of ending it. */
+function marksOf(command: readonly SpinEvent[], start: number): readonly Mark[] {
+  const [request] = command;
+  const isDown = request?.type === 'spin.requested' && ENDING.has(request.phase);
+  const leaving = new Set<string | undefined>();
+  return command.map((event) => {
+    if (event.type === 'resource.releasing') leaving.add(event.resource);
+    const mark = markOf(event, start);
+    const ends = isDown || (event.resource !== undefined && leaving.has(event.resource));
+    return ends ? { ...mark, phases: mark.phases.filter((phase) => ENDING.has(phase)) } : mark;
+  });
+}
+
 function markOf(event: SpinEvent, start: number): Mark {
   const kind = event.resource?.split('.', 1)[0] ?? '';
   // A wall clock that was set back meanwhile must not put anything before the request.
@@ -119,6 +134,7 @@ function markOf(event: SpinEvent, start: number): Mark {
 
 /** The kind of resource tells more than the event type: a volume is provisioned, a service bootstrapped, a route registered. */
 function phasesOf({ type, phase }: SpinEvent, kind: string): readonly Phase[] {
+  if (ENDING.has(phase)) return [phase];
   switch (type) {
     case 'resource.creating':
     case 'resource.created':
@@ -136,8 +152,15 @@ function phasesOf({ type, phase }: SpinEvent, kind: string): readonly Phase[] {
 function spanOf(phase: Phase, marks: readonly Mark[], servesFrom: number | undefined): PhaseSpan | undefined {
   if (phase === 'plan') return planSpan(marks);
   if (phase === 'serve') return serveSpan(marks, servesFrom);
-  const mine = marks.filter(({ phases }) => phases.includes(phase));
+  const mine = phase === 'register' ? registering(marks) : marks.filter(({ phases }) => phases.includes(phase));
   return span(phase, earliest(mine.map(({ begin }) => begin)), last(mine.map(({ end }) => end)));
+}
+
+/** A route may be opened long before there is anything to put into it, so registrations tell, where there are any. */
+function registering(marks: readonly Mark[]): readonly Mark[] {
+  const all = marks.filter(({ phases }) => phases.includes('register'));
+  const registrations = all.filter(({ kind }) => kind === 'registration');
+  return registrations.length === 0 ? all : registrations;
 }
 
 /** From the request until something moves; to the last word about planning where nothing did. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseDuration } from '../../src/core/duration.ts';
+import { exactDuration, formatDuration, parseDuration } from '../../src/core/duration.ts';
 
 describe('reading a duration', () => {
   it('takes amounts with units, from the largest to the smallest', () => {
@@ -67,6 +67,23 @@ describe('writing a duration', () => {
         const back = parseDuration(formatDuration(ms).replace(' ', '')) ?? Number.NaN;
         expect(back).toBeLessThanOrEqual(ms);
         expect(ms - back).toBeLessThan(ms >= 86_400_000 ? 3_600_000 : ms >= 3_600_000 ? 60_000 : 1_000);
+      }),
+    );
+  });
+
+  it('as a spec does is exact and read back as the same', () => {
+    expect([0, 1, 400, 1_000, 90_000, 3_600_000, 86_400_500].map(exactDuration)).toEqual([
+      '0s',
+      '1ms',
+      '400ms',
+      '1s',
+      '1m30s',
+      '1h',
+      '1d500ms',
+    ]);
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 31 - 1 }), (ms) => {
+        expect(parseDuration(exactDuration(ms))).toBe(ms);
       }),
     );
   });

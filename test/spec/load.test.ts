@@ -120,9 +120,9 @@ services:
       ],
       volumes: [{ volume: 'snap', variable: 'DATA' }],
       bootstrap: [
-        { name: 'step 1', run: './migrate.sh', timeoutMs: 300_000 },
+        { name: '1', run: './migrate.sh', timeoutMs: 300_000 },
         { name: 'seed', run: ['./seed.sh'], timeoutMs: 10_000 },
-        { name: 'step 3', run: ['./a', 'b'], timeoutMs: 300_000 },
+        { name: '3', run: ['./a', 'b'], timeoutMs: 300_000 },
       ],
       health: {
         probe: { type: 'command', run: 'pg_isready' },
@@ -181,12 +181,22 @@ services:
   });
 });
 
+it('lists the first problems of many, and carries all', async () => {
+  const env = Array.from({ length: 60 }, (_, n) => `K${n}: [x]`).join(', ');
+  const thrown: unknown = await load(withService('run: x', `env: { ${env} }`)).catch((error: unknown) => error);
+  expect(thrown).toMatchObject({ code: 'spec-invalid', data: { problems: { length: 60 } } });
+  const lines = String(thrown).split('\n');
+  expect(lines).toHaveLength(52);
+  expect(lines[0]).toContain('60 problems');
+  expect(lines.at(-1)).toBe('  and 10 more');
+});
+
 describe('precedence', () => {
   const text = `tags: { a: spec, b: spec }\nowner: spec\n${withService('run: x')}`;
 
   it('is override, spec, default', async () => {
     const { spec, id } = await load(text, {
-      defaults: { provider: 'far', owner: 'config', tags: { b: 'config', c: 'config' }, ttlMs: { value: 1, where: 'config' } },
+      defaults: { provider: 'far', owner: 'config', tags: { b: 'config', c: 'config' }, ttlMs: { value: 1_000, where: 'config' } },
       overrides: { id: 'other', tags: { a: 'flag' }, ttlMs: { value: 7_000, where: '--ttl' } },
     });
     expect(id).toBe('other');
@@ -206,6 +216,16 @@ describe('precedence', () => {
     });
     await expect(loading).rejects.toMatchObject({ code: 'limit-exceeded', exit: 5 });
     await expect(loading).rejects.toThrow(/\(spin\.yaml:2:6\).*\(spin\.config\.yaml:4:11\)/);
+  });
+
+  it.each([
+    ['overrides', '--ttl', 9_999_999 * 86_400_000, '--ttl: 9999999d is too long', 'write 365d or less'],
+    ['overrides', '--ttl', 999, '--ttl: 999ms is too short', 'write 1s or more'],
+    ['defaults', 'spin.config.yaml:2:6', 366 * 86_400_000, 'spin.config.yaml:2:6: 366d is too long', 'write 365d or less'],
+  ] as const)('holds a ttl of the %s, from %s, to what a spec may say', async (from, where, value, message, hint) => {
+    const given = { ttlMs: { value, where } };
+    const input = from === 'overrides' ? { overrides: given } : { defaults: { provider: 'local', owner: 'ada', tags: {}, ...given } };
+    await expect(load(withService('run: x'), input)).rejects.toMatchObject({ code: 'usage', exit: 2, message, hint });
   });
 
   it('refuses an ID that could leave its folder', async () => {

@@ -47,8 +47,20 @@ describe('a YAML source', () => {
 
   it('refuses depth and size without falling over', () => {
     expect(refusals(`${'['.repeat(100)}${']'.repeat(100)}`)[0]).toMatch(/nested more than 64 levels deep/);
-    expect(refusals('['.repeat(50_000))[0]).toBeDefined();
+    expect(refusals(`a: 1\nb: ${'['.repeat(50_000)}`)).toEqual(['2:67  is nested more than 64 levels deep']);
+    expect(refusals('{a: '.repeat(5_000))).toEqual(['1:257  is nested more than 64 levels deep']);
+    expect(refusals('- '.repeat(50_000))).toEqual(['1:129  is nested more than 64 levels deep']);
+    expect(refusals('? '.repeat(50_000))).toEqual(['1:129  is nested more than 64 levels deep']);
+    expect(refusals(Array.from({ length: 1_400 }, (_, n) => `${' '.repeat(n)}a:`).join('\n'))[0]).toMatch(
+      /nested more than 64 levels deep/,
+    );
     expect(refusals(`a: "${'x'.repeat(2 ** 20)}"`)[0]).toMatch(/larger than the 1024 KiB/);
+  });
+
+  it('does not take brackets and dashes in text for depth', () => {
+    const text = `# ${'['.repeat(100)}\na: "${'['.repeat(100)}"\nb: x${' - '.repeat(100)}x\nc: |\n  ${'[ - '.repeat(100)}\nd: [${'[1], '.repeat(100)}]\n`;
+    expect(refusals(text)).toEqual([]);
+    expect(refusals(Array.from({ length: 100 }, (_, n) => `k${n}: { a: [1], b: { c: 2 } }\n`).join(''))).toEqual([]);
   });
 
   it('refuses an alias that holds itself', () => {

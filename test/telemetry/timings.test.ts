@@ -24,7 +24,7 @@ describe('the waterfall', () => {
       { phase: 'plan', startMs: 0, ms: 500 },
       { phase: 'provision', startMs: 500, ms: 2_500 },
       { phase: 'bootstrap', startMs: 3_000, ms: 5_000 },
-      { phase: 'register', startMs: 1_000, ms: 8_000 },
+      { phase: 'register', startMs: 8_500, ms: 500 },
       { phase: 'serve', startMs: 9_000, ms: 1_000 },
     ]);
   });
@@ -37,6 +37,36 @@ describe('the waterfall', () => {
     ]);
     expect(timings.totalMs).toBe(5_000);
     expect(timings).not.toHaveProperty('provisionMs');
+  });
+
+  it('of a down shows nothing of what its instances say while they end', () => {
+    const said: readonly Line[] = [
+      [0.5, 'instance.unhealthy', { phase: 'bootstrap', resource: 'service.db@1', instance: 'db@1.1' }],
+      [1.5, 'instance.exited', { phase: 'bootstrap', resource: 'service.web@1', instance: 'web@1.1' }],
+      [3.5, 'resource.waiting', { phase: 'release', resource: 'service.web@1' }],
+    ];
+    const noisy = [...DOWN, ...said].toSorted(([a], [b]) => a - b);
+    expect(foldTimings(journal(...noisy)).phases).toEqual(foldTimings(journal(...DOWN)).phases);
+  });
+
+  it('of an up shows nothing of what the generation that it takes away says', () => {
+    const rest: readonly Line[] = [
+      [11, 'resource.releasing', { resource: 'service.web@0' }],
+      [12, 'resource.waiting', { phase: 'release', resource: 'service.web@0' }],
+      [13, 'resource.released', { resource: 'service.web@0' }],
+    ];
+    const { phases } = foldTimings(journal(...UP, ...rest));
+    expect(phases.slice(0, -1)).toEqual(foldTimings(journal(...UP)).phases);
+    expect(phases.at(-1)).toEqual({ phase: 'release', startMs: 11_000, ms: 2_000 });
+  });
+
+  it('of routes alone registers from the first of them', () => {
+    const events = journal(
+      [0, 'spin.requested'],
+      [1, 'resource.creating', { resource: 'route.web@1' }],
+      [2, 'resource.ready', { resource: 'route.web@1' }],
+    );
+    expect(foldTimings(events).phases).toContainEqual({ phase: 'register', startMs: 1_000, ms: 1_000 });
   });
 
   it('of work that only closes with an event begins when the work began', () => {

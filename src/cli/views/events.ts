@@ -34,7 +34,7 @@ function figures(timings: Timings, page: Page): string {
   const { bootstrap } = timings;
   const times: readonly (readonly [string, number | undefined])[] = [
     ['time to serve', timings.timeToServeMs],
-    ['provision', timings.provisionMs],
+    ['time to healthy', timings.provisionMs],
     ['convergence', timings.convergenceMs],
     ['slowest secret', timings.secretIssuanceMs],
   ];

@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
+import { exactDuration } from '../../core/duration.ts';
 import type { BootstrapStep, Command } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
 import { endGroup } from './end-group.ts';
@@ -26,8 +27,9 @@ export async function runBootstrap(
 ): Promise<void> {
   for (const step of steps) {
     const from = clock.now();
-    appendFileSync(surroundings.log, `[spin] bootstrap step ${step.name}\n`, { mode: 0o600 });
-    await runToEnd(`bootstrap step ${step.name}`, step.run, step.timeoutMs, surroundings, clock, signal);
+    const what = `bootstrap step ${step.name}`;
+    appendFileSync(surroundings.log, `[spin] ${what}\n`, { mode: 0o600 });
+    await runToEnd(what, step.run, step.timeoutMs, surroundings, clock, signal);
     done(step, clock.now() - from);
   }
 }
@@ -57,7 +59,7 @@ export async function runToEnd(
   if (exit === 'late') {
     await endGroup({ leader: identity, owns: () => false, signal: 'SIGTERM', timeoutMs: signal.aborted ? 0 : 1_000 }, clock);
     signal.throwIfAborted();
-    throw new Fault('invalid', 'timeout', `${what} took longer than ${timeoutMs} ms`);
+    throw new Fault('invalid', 'timeout', `${what} took longer than ${exactDuration(timeoutMs)}`);
   }
   const fault = exitFault(what, exit);
   if (fault !== undefined) throw fault;

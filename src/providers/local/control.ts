@@ -2,6 +2,7 @@ import { chmodSync, closeSync, constants, openSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { exactDuration } from '../../core/duration.ts';
 import { messageOf, systemCode } from '../../core/errors.ts';
 import { Fault, FAULT_KINDS, type FaultKind } from '../fault.ts';
 import type { Observation } from '../provider.ts';
@@ -81,7 +82,7 @@ function exchange(path: string, request: KeeperRequest, timeoutMs: number, signa
     const socket = createConnection({ path });
     let text = '';
     const timer = setTimeout(
-      () => settle({ state: 'silent', reason: `no answer from the keeper within ${timeoutMs} ms`, cutOff: false }),
+      () => settle({ state: 'silent', reason: `no answer from the keeper within ${exactDuration(timeoutMs)}`, cutOff: false }),
       timeoutMs,
     );
     const abort = (): void => finish(() => reject(signal?.reason));

@@ -2,13 +2,14 @@ import { constants } from 'node:os';
 import { Fault } from '../fault.ts';
 import type { Call, ExecRequest, ExecResult, SpinRef } from '../provider.ts';
 import { instanceEnvironment } from './environment.ts';
+import { folderRedactor } from './keeper/logs.ts';
 import { readDesired, readInstances } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
 import { commandLine } from './run.ts';
 
 /**
  * Runs a command where and as an instance runs: its folder, environment, secrets and port. It carries the instance's mark,
- * so that nothing it leaves behind outlives the instance.
+ * so that nothing it leaves behind outlives the instance. What it prints into a pipe comes back without the spin's secrets.
  * @throws Fault `not-found` `instance-missing`; `invalid` `missing-command`
  */
 export async function execInInstance(
@@ -45,5 +46,11 @@ export async function execInInstance(
     throw new Fault('invalid', 'missing-command', `cannot run ${program} in ${wanted.service.dir}: ${result.code}`, { cause: result });
   }
   const signalled = result.signal === undefined ? 1 : 128 + constants.signals[result.signal];
-  return { exitCode: result.exitCode ?? signalled, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
+  // Made now: a secret may have been issued while the command ran.
+  const redactor = folderRedactor(folder);
+  return {
+    exitCode: result.exitCode ?? signalled,
+    stdout: redactor.text(result.stdout ?? ''),
+    stderr: redactor.text(result.stderr ?? ''),
+  };
 }

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
+import { exactDuration } from '../../core/duration.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { HealthProbe } from '../../spec/spec.ts';
 import { runToEnd, type Surroundings } from './bootstrap.ts';
@@ -24,7 +25,7 @@ export function probeHttp(
         settle(good ? undefined : `GET ${probe.path} answered ${status}`);
       },
     );
-    const timer = setTimeout(() => settle(`GET ${probe.path} gave no answer within ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => settle(`GET ${probe.path} gave no answer within ${exactDuration(timeoutMs)}`), timeoutMs);
     const settle = (result: ProbeResult): void => {
       clearTimeout(timer);
       asked.destroy();
@@ -39,7 +40,7 @@ export function probeHttp(
 export function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const socket = createConnection({ host, port });
-    const timer = setTimeout(() => settle(`port ${port} did not accept a connection within ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => settle(`port ${port} did not accept a connection within ${exactDuration(timeoutMs)}`), timeoutMs);
     const settle = (result: ProbeResult): void => {
       clearTimeout(timer);
       socket.destroy();

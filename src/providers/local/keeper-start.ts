@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { exactDuration } from '../../core/duration.ts';
 import { messageOf } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 import type { Call, SpinRef } from '../provider.ts';
@@ -96,7 +97,7 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
     const asked = await askKeeper(folder.root, { verb: 'status' }, START_TIMEOUT_MS, call.signal);
     if (asked.state === 'answered') return;
     if (problem !== undefined || call.clock.now() >= giveUp) {
-      const reason = problem ?? `no answer within ${START_TIMEOUT_MS / 1000} s`;
+      const reason = problem ?? `no answer within ${exactDuration(START_TIMEOUT_MS)}`;
       throw new Fault('transient', 'keeper-unreachable', `the keeper of ${id} could not be started: ${reason}`, {
         lastLines: lastLines(folder.keeperLog),
       });

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { lstat, mkdir, open, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../../core/clock.ts';
+import { exactDuration } from '../../core/duration.ts';
 import { InternalError, messageOf, systemCode } from '../../core/errors.ts';
 import type { Command, SecretSource } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
@@ -178,7 +179,7 @@ async function outputOf(name: string, command: Command, timeoutMs: number, io: S
     io.signal.throwIfAborted();
     if (!result.failed) return result.stdout;
     endGroup();
-    if (result.timedOut) throw unresolved(name, `its command did not end within ${timeoutMs} ms: ${shown}`);
+    if (result.timedOut) throw unresolved(name, `its command did not end within ${exactDuration(timeoutMs)}: ${shown}`);
     if (result.isMaxBuffer) throw unresolved(name, `its command printed more than ${LONGEST_VALUE} bytes: ${shown}`);
     if (result.exitCode === 127 || result.code === 'ENOENT') throw unresolved(name, `its command was not found: ${shown}`);
     if (result.exitCode === 126 || result.code === 'EACCES') throw unresolved(name, `its command may not be run: ${shown}`, 'denied');

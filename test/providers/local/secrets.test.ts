@@ -126,7 +126,7 @@ describe('a secret', () => {
     let pid = '';
     while (pid === '') pid = (await readFile(join(dir, 'pid'), 'utf8').catch(() => '')).trim();
     if (when === 'the signal aborts') stop.abort(new TypeError('stop it'));
-    expect(await failure).toMatch(when === 'its time is up' ? /did not end within 400 ms/ : /stop it/);
+    expect(await failure).toMatch(when === 'its time is up' ? /did not end within 400ms/ : /stop it/);
     await expect
       .poll(() =>
         readFile(`/proc/${pid}/stat`, 'utf8').then(

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { CreateRequest, Observation } from '../../../src/providers/provider.ts';
+import { journalFile } from '../../../src/store/journal.ts';
 import { endKeeper, httpServer, lives, localWorld, type LocalWorld } from './world.ts';
 
 const running = ({ state }: Observation): boolean => state === 'running';
@@ -75,6 +76,7 @@ test('what died is started again, with its port', async () => {
   const after = (await world.until(web, (seen) => running(seen) && seen.instances[0]?.restarts === 1)).instances[0];
   expect(after?.address).toBe(before?.address);
   expect(after?.runsAs).not.toBe(before?.runsAs);
+  expect(toldBy(world).filter((type) => type === 'instance.exited')).toHaveLength(1);
 });
 
 test('a crash loop is a failure with the last lines of the log, and the other instances go on', async () => {
@@ -91,7 +93,7 @@ test('a crash loop is a failure with the last lines of the log, and the other in
   expect(seen.state).toBe('pending');
   expect(seen.failure).toEqual({
     class: 'crash-loop',
-    message: 'web@1.1 ended 3 times within 60 s, last: exit code 3',
+    message: 'web@1.1 ended 3 times within 1m, last: exit code 3',
     lastLines: Array(3).fill('no database'),
   });
 });
@@ -147,7 +149,7 @@ test('a service that never opens its port, and one that never answers well, are 
   const { failure } = await world.until(ill, failed);
   expect(failure).toMatchObject({
     class: 'health-never-passed',
-    message: 'ill@1.1 did not become healthy within 0.7 s: GET / answered 503',
+    message: 'ill@1.1 did not become healthy within 700ms: GET / answered 503',
   });
   expect(world.pids()).toHaveLength(2);
 });
@@ -211,6 +213,32 @@ test('an instance whose checks fail is taken for unhealthy, and for healthy agai
   expect((await world.until(web, running)).instances[0]?.restarts).toBe(0);
 });
 
+test('an end that was planned, of what stays unhealthy or is released, is not told as one by itself', async () => {
+  const world = await kept();
+  const flag = join(world.options.stateDir, 'ill');
+  const web = world.service({
+    name: 'web',
+    run: httpServer(`process.on('SIGTERM',()=>process.exit(0))`),
+    health: {
+      probe: { type: 'command', run: `test ! -e '${flag}'` },
+      intervalMs: 50,
+      timeoutMs: 5_000,
+      healthyAfter: 1,
+      unhealthyAfter: 1,
+      deadlineMs: 500,
+    },
+  });
+  await world.provider.create(web, world.call);
+  await world.until(web, running);
+  writeFileSync(flag, '');
+  await world.until(web, ({ instances }) => instances[0]?.restarts === 1);
+  rmSync(flag);
+  await world.until(web, running);
+  await gone(world, web);
+  expect(toldBy(world)).toContain('instance.restarted');
+  expect(toldBy(world)).not.toContain('instance.exited');
+});
+
 test('a job is ready when it ended with 0, and failed when it did not', async () => {
   const world = await kept();
   const job = { job: true, port: 'none', restart: { policy: 'never', max: 1, windowMs: 1_000 } } as const;
@@ -265,6 +293,20 @@ test('secrets reach a service by variable and by file, and nothing else that is 
   expect(existsSync(join(world.folder.secrets, 'TOKEN'))).toBe(true);
 });
 
+test('what a command prints into a pipe comes back without the secrets of the spin', async () => {
+  const world = await kept();
+  const file = join(world.options.stateDir, 'token');
+  writeFileSync(file, 'correct-horse-battery');
+  const source = { from: 'file', path: file } as const;
+  await world.provider.create(world.request('secret.TOKEN', { kind: 'secret', name: 'TOKEN', source }), world.call);
+  const web = world.service({ name: 'web', secrets: [{ secret: 'TOKEN', as: 'env', variable: 'TOKEN' }] });
+  await world.provider.create(web, world.call);
+  await world.until(web, running);
+  const command = 'echo "out $TOKEN"; echo "err $TOKEN" >&2; test "$TOKEN" = correct-horse-battery';
+  const done = await world.provider.exec(world.spin, { instance: 'web@1.1', command, stdio: 'pipe' }, world.call);
+  expect(done).toEqual({ exitCode: 0, stdout: 'out ***\n', stderr: 'err ***\n' });
+});
+
 async function kept(): Promise<LocalWorld> {
   const world = localWorld();
   await world.provider.create(world.keeper(), world.call);
@@ -273,6 +315,14 @@ async function kept(): Promise<LocalWorld> {
 
 async function gone(world: LocalWorld, request: CreateRequest): Promise<void> {
   while ((await world.provider.release(request, 1, world.call)) !== 'absent') await world.provider.nextChange(world.spin, 500, world.call);
+}
+
+/** Types of the events that the keeper wrote into the journal. */
+function toldBy({ options, spin }: LocalWorld): readonly string[] {
+  const lines = readFileSync(journalFile(options.stateDir, spin.id, spin.incarnation), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => String(JSON.parse(line).type));
 }
 
 function startStranger([program, ...args]: readonly [string, ...string[]]): ChildProcess {

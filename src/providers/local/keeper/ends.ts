@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { exactDuration } from '../../../core/duration.ts';
 import type { Restart } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
 import { exitFault } from '../bootstrap.ts';
@@ -17,7 +18,11 @@ export function failureOf(name: string, exit: Exit, ends: number, wasHealthy: bo
   if (!wasHealthy && fault.class === 'missing-command') return fault;
   if (restart.policy === 'never' || (restart.policy === 'on-failure' && exit.code === 0)) return fault;
   if (ends < restart.max) return undefined;
-  return new Fault('invalid', 'crash-loop', `${name} ended ${ends} times within ${restart.windowMs / 1000} s, last: ${describeExit(exit)}`);
+  return new Fault(
+    'invalid',
+    'crash-loop',
+    `${name} ended ${ends} times within ${exactDuration(restart.windowMs)}, last: ${describeExit(exit)}`,
+  );
 }
 
 /** Milliseconds before the next start: 100, doubling with every end, 10,000 at most. */

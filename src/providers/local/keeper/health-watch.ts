@@ -1,3 +1,4 @@
+import { exactDuration } from '../../../core/duration.ts';
 import { messageOf } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { Fault } from '../../fault.ts';
@@ -125,7 +126,7 @@ export class HealthWatch {
       const rest = watched.startedAt + probe.forMs - this.#clock.now();
       if (rest <= 0) return { passed: undefined };
       watched.nextAt = this.#clock.now() + rest;
-      return { reason: `alive for ${probe.forMs} ms is not over` };
+      return { reason: `alive for ${exactDuration(probe.forMs)} is not over` };
     }
     if (probe.type === 'command') {
       const reason = await probeCommand(probe, await instance.surroundings(), timeoutMs, this.#clock, signal);
@@ -189,7 +190,7 @@ export class HealthWatch {
     if (watched.foreignLooks >= FOREIGN_LOOKS) this.#portTaken(watched, reason);
     else if (watched.unhealthySince !== undefined && now - watched.unhealthySince >= health.deadlineMs) {
       watched.unhealthySince = undefined;
-      void instance.endRun(`unhealthy for ${health.deadlineMs / 1000} s: ${reason}`);
+      void instance.endRun(`unhealthy for ${exactDuration(health.deadlineMs)}: ${reason}`);
     } else if (instance.state.healthyAt === undefined && now - watched.startedAt >= health.deadlineMs && !watched.missed) {
       watched.missed = true;
       instance.missedDeadline(lateFault(watched, reason));
@@ -231,13 +232,13 @@ function needsPort(instance: Instance): boolean {
 
 function lateFault(watched: Watched, reason: string): Fault {
   const { name, service } = watched.instance;
-  const seconds = service.health.deadlineMs / 1000;
+  const deadline = exactDuration(service.health.deadlineMs);
   if (needsPort(watched.instance) && !watched.opened) {
     return new Fault(
       'invalid',
       'port-never-opened',
-      `${name} did not listen on its port (PORT=${watched.instance.state.port}) within ${seconds} s`,
+      `${name} did not listen on its port (PORT=${watched.instance.state.port}) within ${deadline}`,
     );
   }
-  return new Fault('invalid', 'health-never-passed', `${name} did not become healthy within ${seconds} s: ${reason}`);
+  return new Fault('invalid', 'health-never-passed', `${name} did not become healthy within ${deadline}: ${reason}`);
 }

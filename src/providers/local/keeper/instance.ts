@@ -29,6 +29,8 @@ export class Instance {
   #ending: Promise<void> | undefined;
   /** This keeper saw the leader of the present start alive. */
   #sawLeader = false;
+  /** The present start is ended by this keeper, which told why. */
+  #endsRun = false;
   /** It was healthy once, in this or an earlier start. */
   #served = false;
 
@@ -128,6 +130,7 @@ export class Instance {
   /** Ends the process of an instance that stays unhealthy, or has a foreign port; its life goes on with a restart. */
   async endRun(reason: string): Promise<void> {
     if (!this.lives) return;
+    this.#endsRun = true;
     this.#note({ state: 'restarting', reason });
     this.#house.poolChanged();
     const { signal, timeoutMs } = this.#wanted.service.drain;
@@ -264,13 +267,15 @@ export class Instance {
     return { code, signal: undefined };
   }
 
-  /** What follows an end that nobody asked for: the pause before the next start, or undefined where there is none. */
+  /** What follows an end that is not the instance's last: the pause before the next start, or undefined where there is none. */
   async #afterEnd(exit: Exit): Promise<number | undefined> {
     const { clock, emit } = this.#house;
     const { service, key } = this.#wanted;
     const { signal } = this.#stop;
     const wasHealthy = this.state.healthyAt !== undefined;
     this.#served ||= wasHealthy;
+    const planned = this.#endsRun;
+    this.#endsRun = false;
     await this.#clearRun('SIGTERM', LEFTOVER_GRACE_MS);
     const portLost = this.#portIsForeign();
     signal.throwIfAborted();
@@ -285,7 +290,9 @@ export class Instance {
     this.#note({ ends, ...(exit.code === undefined ? {} : { exitCode: exit.code }) });
     const data = { ...(exit.code === undefined ? {} : { code: exit.code }), ...(exit.signal === undefined ? {} : { signal: exit.signal }) };
     const note = fault === undefined ? undefined : this.#describe(fault);
-    emit({ type: 'instance.exited', resource: key, instance: this.name, data, ...(note === undefined ? {} : { fault: note }) });
+    // An end by this keeper's hand is news only where no other start follows it.
+    if (!planned || note !== undefined)
+      emit({ type: 'instance.exited', resource: key, instance: this.name, data, ...(note === undefined ? {} : { fault: note }) });
     if (note !== undefined) this.#note({ state: exit.code === 0 ? 'exited' : 'failed', reason: note.message, failure: note });
     else this.#note({ state: 'restarting', reason: `${describeExit(exit)}; starting again` });
     this.#house.poolChanged();
