@@ -83,7 +83,7 @@ function addressesOf(stdout: string): Readonly<Record<Way, string>> {
 }
 
 async function keeperPid(folder: BenchFolder): Promise<number> {
-  const keeper = (await leftovers(folder)).find(({ command }) => /keeper\.cjs/.test(command));
+  const keeper = (await leftovers(folder)).find(({ command }) => /bin\/keeper\.js/.test(command));
   if (keeper === undefined) throw new BenchFailure('no keeper was found');
   return keeper.pid;
 }

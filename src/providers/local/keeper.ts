@@ -25,6 +25,7 @@ import { createPorts } from './ports.ts';
 import { removeFolder } from './release.ts';
 
 const HOME_LOOK_MS = 1_000;
+const SWARM_MS = 8;
 const HOMELESS_GRACE_MS = 10_000;
 
 export interface KeeperOptions {
@@ -155,9 +156,11 @@ function statusOf(kept: Kept, routes: Routes): KeeperStatus {
 async function untilChanged(kept: Kept, version: number, maxMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
   if (kept.version !== version) return;
   const changed = new AbortController();
-  const forget = kept.onChange(() => changed.abort());
+  const forget = kept.onChange(() => changed.abort('changed'));
   await clock.sleep(maxMs, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
   forget();
+  // Changes come in swarms when many instances start: who asks is told of a swarm once.
+  await clock.sleep(Math.min(SWARM_MS, maxMs), signal).catch(() => undefined);
 }
 
 async function endEverything(services: Services, routes: Routes): Promise<void> {

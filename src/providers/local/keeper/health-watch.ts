@@ -41,6 +41,8 @@ export class HealthWatch {
   readonly #table: ListenerTable;
   readonly #watched = new Map<string, Watched>();
   #wake: () => void = () => undefined;
+  /** Until when the loop sleeps, unless it is woken. */
+  #sleepsUntil = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -83,7 +85,8 @@ export class HealthWatch {
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
-    this.#wake = () => woken.abort();
+    this.#wake = () => woken.abort('woken');
+    this.#sleepsUntil = this.#clock.now() + ms;
     await this.#clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
   }
 
@@ -114,8 +117,8 @@ export class HealthWatch {
     const verdict = await this.#check(watched, listeners, signal).catch((thrown: unknown): Verdict => ({ reason: messageOf(thrown) }));
     if (isCurrent(watched)) this.#judge(watched, verdict);
     watched.busy = false;
-    // While every probe was out, the loop slept without knowing when the next one is due.
-    this.#wake();
+    // While every probe was out, the loop went to sleep without knowing when the next one is due.
+    if (watched.nextAt < this.#sleepsUntil) this.#wake();
   }
 
   async #check(watched: Watched, listeners: readonly Listener[], signal: AbortSignal): Promise<Verdict> {
