@@ -11,7 +11,7 @@ export interface Contender {
   prepare(ports: readonly number[], socket: string): Promise<{ readonly up: BenchCommand; readonly down: BenchCommand }>;
 }
 
-/** How often the shell script, and spin's health checks, ask a server that does not answer yet. */
+/** How often the shell script asks a server that does not answer yet; spin goes at its own pace. */
 const POLL_MS = 50;
 
 export function spinContender(folder: BenchFolder): Contender {
@@ -21,7 +21,7 @@ export function spinContender(folder: BenchFolder): Contender {
       const id = `bench-${ports.length}`;
       const services = ports.map((port) => [
         `s${port}`,
-        { run: [process.execPath, folder.server], port, env: { BENCH_SOCKET: socket }, health: { http: '/', interval: `${POLL_MS}ms` } },
+        { run: [process.execPath, folder.server], port, env: { BENCH_SOCKET: socket }, health: { http: '/' } },
       ]);
       const file = join(folder.work, `${id}.yaml`);
       // JSON is YAML.
