@@ -113,11 +113,22 @@ async function chosen(app: App, request: DownRequest): Promise<Chosen> {
   const held = meant.filter((record) => request.force !== true && isKept(record.tags, app.clock.now()));
   return {
     ids: meant.filter((record) => !held.includes(record)).map((record) => record.id),
-    kept: held.map(({ id }) => ({ id, result: 'kept', left: [], releasedResources: 0, secretsDestroyed: 0 })),
+    kept: held.map(({ id }) => spared(id)),
   };
 }
 
+/** True where an `extend` moved the deadline after the enforcer that asks had looked at it: the lease is not even taken from it. */
+function extended(app: App, record: SpinRecord | undefined, incarnation: string | undefined): boolean {
+  if (record === undefined || (incarnation !== undefined && incarnation !== record.incarnation)) return false;
+  return record.desired === 'up' && record.releasedAt === undefined && app.clock.now() < record.deadline;
+}
+
+function spared(id: SpinId): DownResult {
+  return { id, result: 'kept', left: [], releasedResources: 0, secretsDestroyed: 0 };
+}
+
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
+  if (request.expired === true && extended(app, (await app.store.read(id))?.record, request.incarnation)) return spared(id);
   const session = await takeLease(app, {
     id,
     command: 'down',

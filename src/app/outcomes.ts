@@ -110,7 +110,7 @@ export interface LsOutcome {
 
 export interface DownResult {
   readonly id: string;
-  /** `kept`: its keep tag holds it against `--all` and `--tag`; nothing was done. */
+  /** `kept`: its keep tag holds it against `--all` and `--tag`, or its deadline was moved; nothing was done. */
   readonly result: 'released' | 'absent' | 'kept' | 'failed';
   /** Proven by an empty inventory. */
   readonly left: readonly string[];

@@ -46,7 +46,6 @@ export const ERROR_CODES = {
     hint: 'spin doctor',
   },
   'provider-unknown': { exit: EXIT.usage, meaning: 'The spec names a provider that this spin does not have.' },
-  'provider-unsupported': { exit: EXIT.failed, meaning: 'The provider cannot run on this machine.', hint: 'spin doctor' },
   'provider-failed': {
     exit: EXIT.failed,
     meaning: 'A provider refused or failed a request that no other code explains.',

@@ -27,6 +27,10 @@ const run = (spec: string, request: { readonly id?: string; readonly tags?: Read
 const take = (request: Partial<DownRequest> = {}, setup: Setup = {}) =>
   place.run(down(appFor(place, { answer: true, ...setup }), { ids: ['shop'], ...request }));
 const ids = async () => (await place.store.list()).records.map(({ record }) => record.id).toSorted();
+const untilDeadline = async () => {
+  const { records } = await place.store.list();
+  await place.clock.advance(Math.max(...records.map(({ record }) => record.deadline)) - place.clock.now());
+};
 const stuck = new Fault('denied', 'not-yours', 'may not be deleted');
 
 describe('down', () => {
@@ -71,6 +75,7 @@ describe('down', () => {
     const { incarnation } = await run(SPEC);
     expect(await take({ incarnation: makeIncarnation(0), expired: true })).toMatchObject({ spins: [{ result: 'absent' }] });
     expect(place.world.at()).toHaveLength(6);
+    await untilDeadline();
     expect(await take({ incarnation, expired: true })).toMatchObject({ spins: [{ result: 'released' }] });
   });
 
@@ -204,6 +209,7 @@ describe('the evacuation hook', () => {
   it('holds nothing back at the deadline', async () => {
     const cwd = await folder();
     await run(hooked('exit 3'), {}, { cwd });
+    await untilDeadline();
     expect(await take({ expired: true })).toMatchObject({ spins: [{ result: 'released' }] });
   });
 
@@ -214,4 +220,12 @@ describe('the evacuation hook', () => {
     expect(await take()).toMatchObject({ spins: [{ result: 'released' }] });
     await expect(readFile(join(cwd, 'out'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
+});
+
+it('at a deadline that was moved meanwhile leaves the spin, and the lease, alone', async () => {
+  await run(SPEC);
+  expect((await take({ expired: true })).spins).toMatchObject([{ result: 'kept' }]);
+  expect(place.world.at()).not.toEqual([]);
+  await untilDeadline();
+  expect((await take({ expired: true })).spins).toMatchObject([{ result: 'released' }]);
 });

@@ -153,3 +153,13 @@ test('down works on a half-made spin, without the spec, twice, and from another 
   expect(here.leftovers()).toEqual([]);
   await here.ok(['down', 'shop', '--yes'], { cwd: '/' });
 });
+
+test('a keeper whose folder was deleted under it ends what it runs, and down still proves that nothing is left', async () => {
+  const here = project();
+  here.write('spin.yaml', 'name: shop\nttl: 1h\nservices: { web: { run: [sleep, "1000"] } }\n');
+  await here.ok(['up']);
+  expect(here.services()).not.toEqual([]);
+  await here.run([], { through: ['sh', '-c', 'rm -rf "$SPIN_STATE/local/shop"', 'sh'] });
+  await until(() => here.processes().length === 0, 'the keeper and its service are gone', 20_000);
+  await here.ok(['down', 'shop', '--yes']);
+});
