@@ -64,7 +64,8 @@ describe('an unknown price', () => {
 
 describe('the cost of any intervals', () => {
   const time = fc.integer({ min: T0, max: T0 + 10_000 * HOUR });
-  const known = fc.record({ a: time, b: time, hourly: fc.integer({ min: 0, max: usd(500) }) });
+  // Eight of them stay within the nine million dollars up to which NanoUsd counts exactly.
+  const known = fc.record({ a: time, b: time, hourly: fc.integer({ min: 0, max: usd(100) }) });
   const priced = known.map(({ a, b, hourly }): Interval => interval({ from: Math.min(a, b), to: Math.max(a, b), hourly }));
   const any = fc.oneof(
     { weight: 4, arbitrary: priced },
