@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { InternalError, SpinError } from '../core/errors.ts';
 import { makeIncarnation, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Place, Provider } from '../providers/provider.ts';
 import { showProblem } from '../spec/problems.ts';
 import type { Spec } from '../spec/spec.ts';
 import { RECORD_SCHEMA, type SpinRecord } from '../store/record.ts';
@@ -9,6 +9,7 @@ import type { Session } from '../store/session.ts';
 import type { App } from './context.ts';
 import { deadlineFor } from './deadline.ts';
 import { takeDown } from './down.ts';
+import { silent } from './emitter.ts';
 import { loadRequest, type SpecRequest } from './spec-request.ts';
 import { begin, notFound, takeLease, waiting } from './work-on.ts';
 
@@ -46,13 +47,15 @@ export async function claim(
     const known = await app.store.read(wanted.id);
     // Clearing an old life away is a `down`, from which no other `down` takes the lease.
     const clears = known !== undefined && isOver(app, known.record);
+    // Who the caller is, and where, is settled before anything is written down.
+    const place = known === undefined || known.record.releasedAt !== undefined || clears ? await locate(app, wanted, provider) : {};
     const session = await takeLease(app, {
       id: wanted.id,
       command: clears ? 'down' : 'up',
       take: 'claim',
       ...waiting(wait),
       ...(timeout === undefined ? {} : { timeout }),
-      create: () => newRecord(app, wanted),
+      create: () => newRecord(app, wanted, place),
     });
     if (session === undefined) throw new InternalError('a lease with a record to create was not given');
     try {
@@ -72,6 +75,10 @@ export async function claim(
   }
 }
 
+function locate(app: App, { spec }: Wanted, provider: Provider): Promise<Place> {
+  return provider.locate(spec, { clock: app.clock, signal: app.signal, emit: silent });
+}
+
 /** An old life that is expired, or half taken down; a tombstone makes room by itself. */
 function isOver(app: App, record: SpinRecord): boolean {
   return record.releasedAt === undefined && (record.desired === 'down' || app.clock.now() >= record.deadline);
@@ -85,7 +92,7 @@ function refuseMove(record: SpinRecord, wanted: Wanted, provider: Provider): voi
 }
 
 /** It lives from now on: the time that was spent waiting for another's lease is not taken from its TTL. */
-function newRecord(app: App, wanted: Wanted): SpinRecord {
+function newRecord(app: App, wanted: Wanted, place: Place): SpinRecord {
   const { spec, id, specFile } = wanted;
   const now = app.clock.now();
   return {
@@ -94,6 +101,7 @@ function newRecord(app: App, wanted: Wanted): SpinRecord {
     incarnation: makeIncarnation(now),
     trace: makeTraceId(),
     provider: spec.provider,
+    ...(Object.keys(place).length === 0 ? {} : { place }),
     owner: spec.owner,
     tags: spec.tags,
     spec,

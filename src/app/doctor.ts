@@ -89,6 +89,7 @@ async function providerChecks(app: App): Promise<readonly Check[]> {
       budget: {},
       secrets: {},
       volumes: {},
+      databases: {},
       services: {},
       baseDir: app.cwd,
     };

@@ -12,6 +12,7 @@ import { foldTimings, lastCommand } from '../telemetry/timings.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
+import { providersInUse } from './providers.ts';
 import { requestedId } from './spec-request.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 
@@ -209,8 +210,7 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const deadline = app.clock.now() + 60_000;
   let reclaimed = 0;
-  for (const name of app.providers) {
-    const provider = await app.provider(name);
+  for (const provider of await providersInUse(app)) {
     for (;;) {
       const listed = await provider.inventory({ id }, call);
       // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.

@@ -10,6 +10,7 @@ import type { StoredRecord } from '../store/store.ts';
 import type { App } from './context.ts';
 import { sweepDown } from './down.ts';
 import { durationOf } from './durations.ts';
+import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
 
@@ -54,6 +55,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
           objection: (record) => objection(record, verdicts, app.clock.now(), policy),
         }),
       reclaim: (found) => reclaim(app, found),
+      mark: (found, orphan) => mark(app, found, orphan),
       recheck: (verdict) => recheck(app, verdict, policy),
     },
     { signal: app.signal },
@@ -130,13 +132,12 @@ async function inventories(app: App, id?: SpinId): Promise<Listed> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const found: Found[] = [];
   const unlisted: string[] = [];
-  for (const name of app.providers) {
+  for (const provider of await providersInUse(app)) {
     try {
-      const provider = await app.provider(name);
       found.push(...(await provider.inventory(id === undefined ? {} : { id }, call)));
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
-      unlisted.push(name);
+      unlisted.push(provider.name);
     }
   }
   return { found, unlisted };
@@ -168,13 +169,18 @@ function objection(record: SpinRecord, verdicts: readonly Verdict[], now: number
   return again?.verdict === 'release' ? undefined : (again?.reason ?? 'it is gone');
 }
 
+async function mark(app: App, found: readonly Found[], orphan: boolean): Promise<void> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider))
+    await (await app.provider(name)).mark(ours, orphan ? app.clock.now() : undefined, call);
+}
+
 async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
-  for (const name of app.providers) {
+  for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider)) {
     const provider = await app.provider(name);
-    const ours = found.filter((thing) => thing.provider === name);
-    while (ours.length > 0 && (await provider.reclaim(ours, call)) !== 'absent') {
+    while ((await provider.reclaim(ours, call)) !== 'absent') {
       if (app.clock.now() >= deadline)
         throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
       await app.clock.sleep(100, app.signal);

@@ -108,6 +108,44 @@ export interface LsOutcome {
   readonly unreadable: readonly { readonly id: string; readonly problem: string }[];
 }
 
+/** One life of a spin, as its provider's tags tell it. */
+export interface CloudSpin {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly provider: string;
+  readonly account?: string;
+  readonly region?: string;
+  readonly owner?: string;
+  readonly createdAt?: string;
+  readonly deadline?: string;
+  /** This state location owns it. */
+  readonly ours: boolean;
+  /** It has a live record here. */
+  readonly recorded: boolean;
+  readonly orphanSince?: string;
+  readonly things: readonly { readonly resource: string; readonly kind: string; readonly what: string }[];
+}
+
+export interface CloudLsOutcome {
+  readonly spins: readonly CloudSpin[];
+  readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
+}
+
+export interface AdoptOutcome {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly provider: string;
+  readonly owner: string;
+  readonly deadline: string;
+  /** Keys of the resources that the tags told of. */
+  readonly resources: readonly string[];
+  /** It belonged to another state location. */
+  readonly tookOver: boolean;
+  readonly withSpec: boolean;
+  /** Older lives of the same ID of which something is left. */
+  readonly olderLives: number;
+}
+
 export interface DownResult {
   readonly id: string;
   /** `kept`: its keep tag holds it against `--all` and `--tag`, or its deadline was moved; nothing was done. */
@@ -152,7 +190,7 @@ export interface GcOutcome {
   /** What was done about each verdict that asks for something; empty on a dry run. */
   readonly swept: readonly {
     readonly subject: string;
-    readonly result: 'released' | 'reclaimed' | 'skipped' | 'failed';
+    readonly result: 'released' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
     readonly detail: string;
   }[];
   /** Released spins whose journal was older than `history.retain`. */

@@ -6,14 +6,15 @@ import { withRetries } from '../lifecycle/effects.ts';
 import { type Decision, reconcile, refuseLoss } from '../lifecycle/reconcile.ts';
 import { survey } from '../lifecycle/survey.ts';
 import { spinOf, type Work } from '../lifecycle/work.ts';
-import { buildPlan } from '../plan/build.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Enforcer } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { adopt, claim, type Wanted, wantedBy } from './claim.ts';
 import type { App } from './context.ts';
 import { durationOf } from './durations.ts';
+import { silent } from './emitter.ts';
 import type { UpOutcome } from './outcomes.ts';
+import { planFor } from './plan-for.ts';
 import { checkGuardrails, preflight } from './preflight.ts';
 import type { SpecRequest } from './spec-request.ts';
 import { failed } from './up-failure.ts';
@@ -45,7 +46,7 @@ export async function up(app: App, request: UpRequest): Promise<UpOutcome> {
   const timeout = timeoutOf(app, request.timeout);
   const wanted = await wantedBy(app, request);
   const provider = await app.provider(wanted.spec.provider);
-  const plan = buildPlan(wanted.spec, provider);
+  const plan = await planFor(wanted.spec, provider, { clock: app.clock, signal: app.signal, emit: silent });
   const known = await app.store.read(wanted.id);
   const warnings = [...wanted.warnings, ...checkGuardrails(app, plan, wanted.spec, known?.record)];
   const session = await claim(app, wanted, provider, request.wait, timeout.signal).catch((thrown: unknown) => {
@@ -77,6 +78,7 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   call.emit({ type: 'plan.made', data: { resources: plan.resources.length, hourly: plan.hourly } });
   const changes = describeChanges(decisions);
   if (fresh) await preflightOrForget(work, plan);
+  else if (decisions.some(makes)) await preflight(work, plan);
   const before = session.record;
   const { deadline, readyAt } = before;
   await session.update((record) => adopt(app, record, errand.wanted, call.clock.now()));
@@ -127,6 +129,10 @@ function whatMoved(before: SpinRecord, after: SpinRecord): readonly string[] {
     ...(before.owner === after.owner ? [] : [`the owner changed from ${before.owner} to ${after.owner}`]),
     ...(canonicalJson(before.tags) === canonicalJson(after.tags) ? [] : ['the tags changed']),
   ];
+}
+
+function makes({ action }: Decision): boolean {
+  return action === 'create' || action === 'replace' || action === 'scale-up';
 }
 
 async function decide(work: Work, plan: Plan): Promise<readonly Decision[]> {

@@ -18,7 +18,8 @@ export function failureOf(thrown: unknown): Failure {
   const stack = stackOf(thrown);
   if (isSpinError(thrown)) return { ...known(thrown), stack };
   if (thrown instanceof Fault) {
-    const { exit, hint } = rowOf('provider-failed');
+    const { exit, hint: usual } = rowOf('provider-failed');
+    const hint = thrown.hint ?? usual;
     return {
       code: 'provider-failed',
       message: thrown.message,

@@ -17,6 +17,11 @@ export const EVENTS = {
   'lease.lost': { phase: 'plan', level: 'warning', meaning: 'Another process took the lease over.' },
   'resource.creating': { phase: 'provision', level: 'step', meaning: 'The intent is on disk and the creating call begins.' },
   'resource.created': { phase: 'provision', level: 'step', meaning: 'The provider has the resource; it is not ready yet.' },
+  'resource.alternative': {
+    phase: 'provision',
+    level: 'step',
+    meaning: 'There was no capacity; the next instance type or zone is tried. data.attempt counts, fault says why.',
+  },
   'resource.waiting': { phase: 'bootstrap', level: 'detail', meaning: 'What the resource waits for changed; message says it.' },
   'secret.issued': { phase: 'provision', level: 'detail', meaning: 'A secret was had from its source; ms says how long that took.' },
   'bootstrap.step': {
@@ -40,6 +45,11 @@ export const EVENTS = {
     meaning: 'The resource does what it is for; ms is the time since this command asked for it.',
   },
   'resource.failed': { phase: 'bootstrap', level: 'warning', meaning: 'The resource did not come up; fault holds the class.' },
+  'cloud.throttled': {
+    phase: 'provision',
+    level: 'detail',
+    meaning: 'The cloud refused a request for being one too many, and it is sent again; data.action names it.',
+  },
   'spin.ready': { phase: 'serve', level: 'step', meaning: 'Every resource of the plan is ready.' },
   'spin.unchanged': { phase: 'serve', level: 'step', meaning: 'The spin already was what the spec asks for.' },
   'spin.failed': { phase: 'serve', level: 'warning', meaning: 'The command on the spin failed; fault holds the class.' },

@@ -11,6 +11,8 @@ export const OWNED = {
   resource: 'spin:resource',
   state: 'spin:state',
   deadline: 'spin:deadline',
+  owner: 'spin:owner',
+  orphan: 'spin:orphan-since',
 } as const;
 
 /** Who a provider's thing belongs to, as its tags tell. */

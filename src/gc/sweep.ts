@@ -9,6 +9,8 @@ export interface SweepActions {
   release(id: SpinId, incarnation: Incarnation): Promise<boolean>;
   /** Deletes orphans; false where they were gone already. */
   reclaim(found: readonly Found[]): Promise<boolean>;
+  /** Marks orphans for the next sweep, or takes the mark away. */
+  mark(found: readonly Found[], orphan: boolean): Promise<void>;
   /** Judges one subject again by what is true now: right before a deletion, for a survey of thousands grows old while it is carried out. */
   recheck(verdict: Verdict): Promise<Verdict>;
 }
@@ -16,7 +18,7 @@ export interface SweepActions {
 /** What was done about one verdict. */
 export interface SweepRow {
   readonly subject: string;
-  readonly result: 'released' | 'reclaimed' | 'skipped' | 'failed';
+  readonly result: 'released' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
   readonly detail: string;
 }
 
@@ -27,13 +29,13 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Carries out every `release` and `reclaim` verdict, in order. One failure never stops the others. Never throws: rows tell. */
+/** Carries out every verdict that asks for something, in order. One failure never stops the others. Never throws: rows tell. */
 export async function sweep(
   verdicts: readonly Verdict[],
   actions: SweepActions,
   { concurrency = 4, signal }: SweepOptions = {},
 ): Promise<readonly SweepRow[]> {
-  const todo = verdicts.filter(asksForDeletion);
+  const todo = verdicts.filter(asks);
   const rows: SweepRow[] = [];
   const queue = todo.entries();
   const worker = async (): Promise<void> => {
@@ -45,15 +47,15 @@ export async function sweep(
   return rows;
 }
 
-function asksForDeletion({ verdict }: Verdict): boolean {
-  return verdict === 'release' || verdict === 'reclaim';
+function asks({ verdict }: Verdict): boolean {
+  return verdict !== 'keep' && verdict !== 'wait' && verdict !== 'heal';
 }
 
 async function carryOut(verdict: Verdict, actions: SweepActions): Promise<SweepRow> {
   try {
     const now = await actions.recheck(verdict);
     if (now.verdict !== verdict.verdict || now.incarnation !== verdict.incarnation) return skipped(verdict, now.reason);
-    return await remove(now, actions);
+    return await act(now, actions);
   } catch (thrown) {
     // Another sweep, or a user's command, is at work on it: that one decides.
     if (isSpinError(thrown) && (thrown.code === 'lease-held' || thrown.code === 'lease-lost')) return skipped(verdict, messageOf(thrown));
@@ -61,8 +63,12 @@ async function carryOut(verdict: Verdict, actions: SweepActions): Promise<SweepR
   }
 }
 
-async function remove(verdict: Verdict, actions: SweepActions): Promise<SweepRow> {
+async function act(verdict: Verdict, actions: SweepActions): Promise<SweepRow> {
   const { subject, reason } = verdict;
+  if (verdict.verdict === 'mark' || verdict.verdict === 'unmark') {
+    await actions.mark(verdict.found, verdict.verdict === 'mark');
+    return { subject, result: verdict.verdict === 'mark' ? 'marked' : 'unmarked', detail: reason };
+  }
   if (verdict.verdict === 'reclaim') {
     return (await actions.reclaim(verdict.found)) ? { subject, result: 'reclaimed', detail: reason } : skipped(verdict, 'gone already');
   }

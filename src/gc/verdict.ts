@@ -17,10 +17,12 @@ export interface Verdict {
    * - `keep`: nothing to do; the reason says why.
    * - `release`: take the spin down (expired, its `down` broke off, its first `up` died, or nothing of it runs any more).
    * - `reclaim`: delete an orphan: ours by its tags, no live record, older than the grace.
-   * - `wait`: would be deleted but is younger than the grace.
+   * - `mark`: an orphan that no sweep has seen before, at a provider that can mark: marked now, judged again by the next sweep.
+   * - `unmark`: marked as an orphan, and a live record owns it after all.
+   * - `wait`: would be deleted but is younger than the grace, or was marked only just now.
    * - `heal`: nothing is deleted, `spin up` would mend it (its keeper died).
    */
-  readonly verdict: 'keep' | 'release' | 'reclaim' | 'wait' | 'heal';
+  readonly verdict: 'keep' | 'release' | 'reclaim' | 'mark' | 'unmark' | 'wait' | 'heal';
   /** One line: `expired 12m ago`, `no record, 3h old`. */
   readonly reason: string;
   readonly found: readonly Found[];
@@ -33,6 +35,9 @@ export interface GcPolicy {
   readonly maxSpins: number;
   readonly maxPercent: number;
 }
+
+/** A mark must be at least this old before what carries it is deleted, so that two sweeps at once count as one. */
+const MARK_AGE_MS = 60_000;
 
 export interface Survey {
   /** Listed before the records, so that a spin made meanwhile is in the records and not taken for an orphan. */
@@ -86,7 +91,11 @@ function judgeUnreadable(id: string, found: readonly Found[]): Verdict {
 function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Survey, { graceMs }: GcPolicy): Verdict {
   const { id, incarnation } = stored.record;
   const ruling =
-    busy(stored, survey) ?? kept(stored.record, survey.now) ?? due(stored.record, survey.now) ?? lifeless(stored, found, survey, graceMs);
+    busy(stored, survey) ??
+    kept(stored.record, survey.now) ??
+    due(stored.record, survey.now) ??
+    lifeless(stored, found, survey, graceMs) ??
+    (found.some((thing) => thing.orphanSince !== undefined) ? OWNED_AFTER_ALL : undefined);
   return {
     subject: id,
     id,
@@ -95,6 +104,8 @@ function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Surv
     found: sorted(found),
   };
 }
+
+const OWNED_AFTER_ALL: Ruling = { verdict: 'unmark', reason: 'was marked as an orphan, and has a record' };
 
 /** Somebody works on the spin: its record is about to change. */
 function busy(stored: StoredRecord, survey: Survey): Ruling | undefined {
@@ -157,7 +168,17 @@ function orphaned(found: readonly Found[], record: SpinRecord | undefined, now: 
   const age = now - bornAt(found);
   if (Number.isNaN(age)) return { verdict: 'wait', reason: `${why}, of unknown age` };
   if (age < graceMs) return { verdict: 'wait', reason: `${why}, ${ago(age)} old: waits until ${formatDuration(graceMs)} old` };
-  return { verdict: 'reclaim', reason: `${why}, ${ago(age)} old` };
+  return marked(found, `${why}, ${ago(age)} old`, now, graceMs);
+}
+
+/** Where a provider can mark, nothing is deleted by the sweep that first sees it; a grace of nothing asks for no second look. */
+function marked(found: readonly Found[], why: string, now: number, graceMs: number): Ruling {
+  if (graceMs === 0 || found.every((thing) => thing.marks !== true)) return { verdict: 'reclaim', reason: why };
+  const times = found.filter((thing) => thing.marks === true).map((thing) => thing.orphanSince ?? Infinity);
+  const since = Math.max(...times);
+  if (since === Infinity) return { verdict: 'mark', reason: `${why}: marked now, deleted by the next sweep` };
+  if (now - since < Math.min(graceMs, MARK_AGE_MS)) return { verdict: 'wait', reason: `${why}: marked only ${ago(now - since)} ago` };
+  return { verdict: 'reclaim', reason: `${why}, marked ${ago(now - since)} ago` };
 }
 
 /**

@@ -4,7 +4,7 @@ import type { PlannedResource, ResourceAddress } from '../plan/plan.ts';
 import { intervalOf } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { base, bringUp } from './effects.ts';
-import { boundTo, standsOn } from './given.ts';
+import { boundTo, standsOn, wasGiven } from './given.ts';
 import type { Decision } from './reconcile.ts';
 import { ReleaseTree } from './release.ts';
 import { transition } from './table.ts';
@@ -58,8 +58,10 @@ async function carryOut(
   const bound = boundTo(planned.desire, bindingsOf(work.session.record, work.leaving));
   const current = decision.current;
   // Given other addresses, or upon other things, than it was made with, it would be another request under the same token.
-  const goesOn = current !== undefined && current.bound === bound && standsOn(current, needs);
-  const ready = goesOn ? await goOn(work, decision, planned, current, needs) : await replace(work, stale, decision, planned, needs, bound);
+  const goesOn = current !== undefined && wasGiven(current, bound) && standsOn(current, needs);
+  const ready = goesOn
+    ? await goOn(work, decision, planned, { ...current, bound }, needs)
+    : await replace(work, stale, decision, planned, needs, bound);
   keys.set(decision.address, ready.key);
   if (ready.status !== 'ready') await bringUp(work, watch, ready);
 }
@@ -73,13 +75,15 @@ async function goOn(
   needs: readonly string[],
 ): Promise<ResourceRecord> {
   const now = work.call.clock.now();
+  // What runs on another alternative than the first costs what that costs, which the provider has told.
   // Another count is another price: what was spent at the old one is closed in the same write.
-  const repriced = planned.hourly !== current.hourly || planned.count !== current.count;
+  const hourly = current.attempt === undefined || planned.count !== current.count ? planned.hourly : current.hourly;
+  const repriced = hourly !== current.hourly || planned.count !== current.count;
   const closed = repriced ? [intervalOf(current, now)] : [];
   const next = {
     ...base(current),
     count: planned.count,
-    hourly: planned.hourly,
+    hourly,
     desire: planned.desire,
     needs,
     since: now,
@@ -89,7 +93,7 @@ async function goOn(
     const { handle, endpoints, readyAt, since } = current;
     const kept = { ...next, status: 'ready' as const, handle, endpoints, readyAt, since };
     // It runs as it is; only what is known about it, such as its price or what must outlive it, may have changed.
-    if (canonicalJson(kept) !== canonicalJson(current)) await put(work, kept, closed);
+    if (canonicalJson(kept) !== canonicalJson(work.session.record.resources[current.key])) await put(work, kept, closed);
     return kept;
   }
   switch (current.status) {

@@ -49,7 +49,7 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
   let current = resource;
   try {
     const handle = await createWithRetries(work, resource);
-    current = transition(current, { ...base(resource), status: 'booting', handle, since: clock.now() });
+    current = transition(current, { ...base(latest(work, resource)), status: 'booting', handle, since: clock.now() });
     await put(work, current);
     emit({ type: 'resource.created', phase, resource: resource.key });
     const seen = await becomesReady(work, watch, current);
@@ -57,8 +57,9 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
     await put(
       work,
       transition(current, {
-        ...base(resource),
+        ...base(latest(work, resource)),
         status: 'ready',
+        hourly: seen.hourly ?? resource.hourly,
         handle: seen.handle ?? handle,
         endpoints: seen.endpoints,
         readyAt,
@@ -87,7 +88,14 @@ export async function markFailed(work: Work, resource: ResourceRecord, fault: Fa
   const handle = resource.status === 'creating' ? {} : { handle: resource.handle };
   await put(
     work,
-    transition(resource, { ...base(resource), ...handle, status: 'failed', at: resource.status, fault, since: work.call.clock.now() }),
+    transition(resource, {
+      ...base(latest(work, resource)),
+      ...handle,
+      status: 'failed',
+      at: resource.status,
+      fault,
+      since: work.call.clock.now(),
+    }),
   );
   work.call.emit({ type: 'resource.failed', resource: resource.key, fault });
 }
@@ -103,13 +111,19 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
   const releasing = transition(resource, { ...base(resource), ...handle, status: 'releasing', since });
   await put(work, releasing);
+  const target = targetOf(work.session.record, releasing);
+  const release = (): Promise<'requested' | 'absent'> =>
+    withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
+  // Asked first and told while the answer is awaited: what is told of twenty resources must not hold back their release.
+  let asked = release();
+  asked.catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
   emit({ type: 'resource.releasing', resource: resource.key });
   try {
-    const target = targetOf(work.session.record, releasing);
     let stalled = true;
-    while (stalled) {
+    for (; stalled; asked = release()) {
       stalled = false;
-      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
+      const answer = await asked;
       if (answer === 'absent') break;
       await watch.until(target, deadline, (seen) => {
         if (seen.state === 'absent') return true;
@@ -134,14 +148,37 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
 
 /** The parts that every status of a resource has. */
 export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { status: 'creating' }>, 'status'> {
-  const { key, address, kind, generation, token, count, digest, desire, strategy, needs, hourly, bound, requestedAt, since } = resource;
-  return { key, address, kind, generation, token, count, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
+  const { key, address, kind, generation, token, count, attempt, digest, desire, strategy, needs, hourly, bound, requestedAt, since } =
+    resource;
+  const tried = attempt === undefined ? {} : { attempt };
+  return { key, address, kind, generation, token, count, ...tried, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
 }
 
+/** A resource as it is written down by now: which alternative is tried may have changed. */
+function latest(work: Work, { key }: ResourceRecord): ResourceRecord {
+  const found = work.session.record.resources[key];
+  if (found === undefined) throw new InternalError(`${key} is not in the record`);
+  return found;
+}
+
+/**
+ * Sends the creating call. Where there is no capacity for it, the next alternative of its desire is tried at once, under a token of its own:
+ * which one is written down first, so that whoever goes on after a crash asks for the same.
+ */
 async function createWithRetries(work: Work, resource: ResourceRecord): Promise<Handle> {
-  const request = createRequestOf(work, resource, bindingsOf(work.session.record, work.leaving));
   const deadline = work.call.clock.now() + TABLE.creating.timeoutMs;
-  return withRetries(work, deadline, () => work.provider.create(request, work.call));
+  for (;;) {
+    const current = latest(work, resource);
+    const request = createRequestOf(work, current, bindingsOf(work.session.record, work.leaving));
+    try {
+      return await withRetries(work, deadline, () => work.provider.create(request, work.call));
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.kind !== 'capacity' || thrown.exhausted) throw thrown;
+      const attempt = (current.attempt ?? 0) + 1;
+      await put(work, { ...current, attempt });
+      work.call.emit({ type: 'resource.alternative', resource: resource.key, fault: thrown.note(), data: { attempt } });
+    }
+  }
 }
 
 /**

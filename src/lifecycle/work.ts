@@ -2,7 +2,7 @@ import type { Bindings, Call, CreateRequest, Endpoint, Provider, SpinRef, Target
 import { intervalOf } from '../store/interval.ts';
 import type { Interval, ResourceRecord, SpinRecord } from '../store/record.ts';
 import type { Session } from '../store/session.ts';
-import { ownershipTags } from '../core/tags.ts';
+import { OWNED, ownershipTags } from '../core/tags.ts';
 
 /** One command's work on one spin: the lease it writes under, the provider it asks, and the call that goes with every request. */
 export interface Work {
@@ -15,7 +15,8 @@ export interface Work {
 }
 
 export function spinOf(record: SpinRecord): SpinRef {
-  return { id: record.id, incarnation: record.incarnation, trace: record.trace };
+  const { id, incarnation, trace, place } = record;
+  return { id, incarnation, trace, ...(place === undefined ? {} : { place }) };
 }
 
 /** The part of a record's resource that a provider sees. */
@@ -29,6 +30,7 @@ export function targetOf(record: SpinRecord, resource: ResourceRecord): Target {
     generation: resource.generation,
     token: resource.token,
     count: resource.count,
+    ...(resource.attempt === undefined ? {} : { attempt: resource.attempt }),
     desire: resource.desire,
     needs: resource.needs,
     ...(handle === undefined ? {} : { handle }),
@@ -41,7 +43,7 @@ export function createRequestOf(work: Work, resource: ResourceRecord, bindings: 
   return {
     ...targetOf(record, resource),
     fence,
-    tags: { ...record.tags, ...ownershipTags(owner) },
+    tags: { ...record.tags, ...ownershipTags(owner), [OWNED.owner]: record.owner },
     deadline: record.deadline,
     bindings,
   };

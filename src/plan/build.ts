@@ -12,11 +12,14 @@ export interface PlanWorld {
 
 /** The address that every other resource of a provider with keepers stands on. */
 export const KEEPER: ResourceAddress = 'keeper.keeper';
+/** The role that instances run under, where a provider has such a thing. */
+export const IDENTITY: ResourceAddress = 'identity.identity';
 
 /** Builds the resource graph of a spec. Pure. */
 export function buildPlan(spec: Spec, world: PlanWorld): Plan {
   const drafts = [
     { address: KEEPER, desire: { kind: 'keeper' as const }, needs: [] },
+    { address: IDENTITY, desire: { kind: 'identity' as const, secrets: Object.keys(spec.secrets) }, needs: [KEEPER] },
     ...Object.entries(spec.secrets).map(([name, source]) => ({
       address: `secret.${name}`,
       // A file's path is absolute; only a command has a folder to run in.
@@ -26,6 +29,16 @@ export function buildPlan(spec: Spec, world: PlanWorld): Plan {
     ...Object.entries(spec.volumes).map(([name, source]) => ({
       address: `volume.${name}`,
       desire: { kind: 'volume' as const, name, source },
+      needs: [KEEPER],
+    })),
+    ...Object.values(spec.databases).map((database) => ({
+      address: `database.${database.name}`,
+      desire: { kind: 'database' as const, database },
+      needs: [KEEPER, `firewall.${database.name}`],
+    })),
+    ...Object.keys(spec.databases).map((name) => ({
+      address: `firewall.${name}`,
+      desire: { kind: 'firewall' as const, service: name, open: false, port: 'none' as const, reaches: [] },
       needs: [KEEPER],
     })),
     ...Object.values(spec.services).flatMap((service) => draftsOfService(spec, service)),
@@ -57,19 +70,26 @@ function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
   const drafts: Draft[] = [
     {
       address: `firewall.${service.name}`,
-      desire: { kind: 'firewall', service: service.name, open: service.expose !== undefined },
-      needs: [],
+      desire: {
+        kind: 'firewall',
+        service: service.name,
+        open: service.expose !== undefined,
+        port: service.port,
+        reaches: service.needs.map((need) => ({ service: need, port: spec.services[need]?.port ?? 'any' })),
+      },
+      needs: [KEEPER, ...service.needs.map((need) => `firewall.${need}`)],
     },
     {
       address,
       desire: { kind: 'service', service, baseDir: spec.baseDir },
       needs: [
         KEEPER,
+        IDENTITY,
         `firewall.${service.name}`,
         ...service.secrets.map((use) => `secret.${use.secret}`),
         ...service.volumes.map((use) => `volume.${use.volume}`),
         // A needed service that is exposed serves once it is registered: its address is its route.
-        ...service.needs.flatMap((need) => [`service.${need}`, `registration.${need}`]),
+        ...service.needs.flatMap((need) => [`service.${need}`, `database.${need}`, `registration.${need}`]),
       ],
     },
   ];
@@ -122,8 +142,10 @@ function digestOf(spec: Spec, desire: Desire): string {
       ]);
     }
     case 'keeper':
+    case 'identity':
     case 'secret':
     case 'volume':
+    case 'database':
     case 'firewall':
     case 'route':
       return digest(desire);
@@ -140,8 +162,10 @@ function strategyOf(desire: Desire): Strategy {
     case 'registration':
       return 'rolling';
     case 'volume':
+    case 'database':
       return 'refuse';
     case 'keeper':
+    case 'identity':
     case 'secret':
     case 'firewall':
     case 'route':

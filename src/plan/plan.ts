@@ -1,8 +1,18 @@
 import type { Known, NanoUsd } from '../core/money.ts';
-import type { Expose, Hook, SecretSource, ServiceSpec, VolumeSource } from '../spec/spec.ts';
+import type { DatabaseSpec, Expose, Hook, SecretSource, ServiceSpec, VolumeSource } from '../spec/spec.ts';
 
 /** The kinds of resource; each provider says which of them it makes. */
-export const RESOURCE_KINDS = ['keeper', 'secret', 'volume', 'firewall', 'service', 'route', 'registration'] as const;
+export const RESOURCE_KINDS = [
+  'keeper',
+  'identity',
+  'secret',
+  'volume',
+  'database',
+  'firewall',
+  'service',
+  'route',
+  'registration',
+] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
 /** Where a resource stands in the graph: `service.web`, `volume.data`, `route.web`, `keeper.keeper`. */
@@ -11,10 +21,23 @@ export type ResourceAddress = string;
 /** What is asked of a provider for one resource: everything that `create` needs beside identity and addresses. */
 export type Desire =
   | { readonly kind: 'keeper' }
+  /** The role that instances of the spin run under; `secrets` are the names of those that it may read. */
+  | { readonly kind: 'identity'; readonly secrets: readonly string[] }
   /** `baseDir`: folder that a secret's command runs in; absolute. */
   | { readonly kind: 'secret'; readonly name: string; readonly source: SecretSource; readonly baseDir?: string }
   | { readonly kind: 'volume'; readonly name: string; readonly source: VolumeSource }
-  | { readonly kind: 'firewall'; readonly service: string; readonly open: boolean }
+  | { readonly kind: 'database'; readonly database: DatabaseSpec }
+  /**
+   * Closed, but for what the service itself exposes (`open`, on `port`) and for what others ask of it: their firewalls hold the right to
+   * reach it (`reaches`), so that a new client changes nothing about the service that it uses. A database is reached on `any` port.
+   */
+  | {
+      readonly kind: 'firewall';
+      readonly service: string;
+      readonly open: boolean;
+      readonly port: ServiceSpec['port'];
+      readonly reaches: readonly { readonly service: string; readonly port: ServiceSpec['port'] | 'any' }[];
+    }
   | { readonly kind: 'service'; readonly service: ServiceSpec; readonly baseDir: string }
   | { readonly kind: 'route'; readonly service: string; readonly expose: Expose }
   | { readonly kind: 'registration'; readonly service: string; readonly route: ResourceAddress };

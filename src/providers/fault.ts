@@ -4,23 +4,36 @@ import type { FaultNote } from '../core/events.ts';
 export const FAULT_KINDS = ['throttled', 'capacity', 'quota', 'denied', 'not-found', 'conflict', 'invalid', 'transient'] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+export interface FaultDetail {
+  readonly cause?: unknown;
+  readonly lastLines?: readonly string[];
+  readonly exhausted?: boolean;
+  readonly hint?: string;
+}
+
 /** A provider's classified failure. `class` is finer and for people: `missing-command`, `port-taken`, `RequestLimitExceeded`. */
 export class Fault extends Error {
   readonly kind: FaultKind;
   readonly class: string;
   readonly lastLines: readonly string[];
+  /** With `capacity`: there is no further alternative to try. */
+  readonly exhausted: boolean;
+  /** The next thing to type, where one is known. */
+  readonly hint: string | undefined;
 
   constructor(
     kind: FaultKind,
     faultClass: string,
     message: string,
-    detail: { readonly cause?: unknown; readonly lastLines?: readonly string[] } = {},
+    detail: FaultDetail = {},
   ) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'Fault';
     this.kind = kind;
     this.class = faultClass;
     this.lastLines = detail.lastLines ?? [];
+    this.exhausted = detail.exhausted ?? false;
+    this.hint = detail.hint;
   }
 
   /** The failure as events and records carry it. */

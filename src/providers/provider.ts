@@ -12,7 +12,7 @@ import type { Incarnation, SpinId } from '../core/ids.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
 import type { Desire, Plan, ResourceAddress, ResourceKind } from '../plan/plan.ts';
-import type { Command, ServiceSpec } from '../spec/spec.ts';
+import type { Command, ServiceSpec, Spec } from '../spec/spec.ts';
 
 /** What goes with every call. */
 export interface Call {
@@ -21,11 +21,21 @@ export interface Call {
   readonly emit: Emit;
 }
 
+/**
+ * Where a spin lives at its provider; decided once, before the first record is written, and kept in the record, so that a later command
+ * with other credentials or another region in its environment finds the same spin or is refused. Empty for `local`.
+ */
+export interface Place {
+  readonly account?: string;
+  readonly region?: string;
+}
+
 /** Which spin a call is about. */
 export interface SpinRef {
   readonly id: SpinId;
   readonly incarnation: Incarnation;
   readonly trace: string;
+  readonly place?: Place;
 }
 
 /** A provider's opaque reference to a resource: JSON that only its provider reads. */
@@ -41,6 +51,11 @@ export interface Target {
   readonly token: string;
   /** How many instances are wanted; a later create with the same token and another count makes or ends the difference. */
   readonly count: number;
+  /**
+   * Which of the alternatives of its desire (instance types, zones) is tried, from 0. Written down before the call, and part of what the provider
+   * derives its request tokens from: another alternative is another request.
+   */
+  readonly attempt?: number;
   readonly desire: Desire;
   /** Keys of the resources that it stands on: a registration's service generation and route. */
   readonly needs: readonly string[];
@@ -85,6 +100,8 @@ export interface Observation {
   readonly instances: readonly InstanceObservation[];
   readonly endpoints: readonly Endpoint[];
   readonly failure?: FaultNote;
+  /** Price per hour of all that runs, where it is not the plan's: another instance type, spot. */
+  readonly hourly?: Known<NanoUsd>;
   /** Beside `pending` and `stopping`: whoever worked on it is gone, and nothing moves until the same request is sent again. */
   readonly stalled?: true;
   readonly handle?: Handle;
@@ -125,7 +142,22 @@ export interface Found {
   /** For people: `process 4711 (node server.js)`. */
   readonly what: string;
   readonly createdAt?: number;
+  /** Where it lives; absent where the provider has but one place. */
+  readonly place?: Place;
+  /** All that it is tagged with, ours included. */
+  readonly tags?: Tags;
+  /** Its provider can mark it as an orphan. */
+  readonly marks?: true;
+  /** Since when it is marked as one. */
+  readonly orphanSince?: number;
   readonly handle: Handle;
+}
+
+/** Which things an inventory lists. */
+export interface InventoryScope {
+  readonly id?: SpinId;
+  /** Also what other state locations own: to look at, or to adopt; never to delete. */
+  readonly everyone?: boolean;
 }
 
 /** One check made before the first creating call. */
@@ -173,6 +205,29 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+/** Short-lived credentials that reach one spin and nothing else. */
+export interface SpinCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly region?: string;
+}
+
+/** What the provider's own bill says. */
+export interface BilledCost {
+  /** By the value of the `spin:id` tag; '' for what carries none. */
+  readonly rows: readonly { readonly id: string; readonly cost: NanoUsd; readonly estimated: boolean }[];
+  /** What was asked for, as days `YYYY-MM-DD`; the end is exclusive. */
+  readonly from: string;
+  readonly to: string;
+  /** How old the youngest data may be, for people: `a bill is up to 24 h behind`. */
+  readonly age: string;
+  /** What asking has cost. */
+  readonly queryCost: NanoUsd;
+}
+
 /** What an hourly price depends on. */
 export interface Shape {
   readonly kind: ResourceKind;
@@ -184,13 +239,24 @@ export interface Provider {
   /** The kinds of resource it makes; a plan holds no others. */
   readonly kinds: readonly ResourceKind[];
 
+  /** What of a spec it cannot do, one line each; empty where it can do everything. Pure. */
+  unsupported(spec: Spec): readonly string[];
+
+  /**
+   * Where a new spin of this spec would live, proven by asking who the caller is. @throws Fault `denied` where the caller may not work there
+   */
+  locate(spec: Spec, call: Call): Promise<Place>;
+
+  /** Gets the prices that a plan of the spec needs, so that `price` can answer; what cannot be had stays unknown. Never throws for a missing price. */
+  quote(spec: Spec, call: Call): Promise<void>;
+
   /** Read-only checks before the first creating call. Never creates anything, never throws for a failed check. */
   preflight(spin: SpinRef, plan: Plan, call: Call): Promise<readonly Check[]>;
 
   /**
    * Makes what is missing of the resource and returns its handle; does not wait until it is ready.
    * The same token twice is one resource. The ownership tags are part of the request that creates.
-   * @throws Fault
+   * @throws Fault; `capacity` asks for the next `attempt`, unless the fault is `exhausted`
    */
   create(request: CreateRequest, call: Call): Promise<Handle>;
 
@@ -212,13 +278,19 @@ export interface Provider {
   release(target: Target, fence: number, call: Call): Promise<'requested' | 'absent'>;
 
   /**
-   * Everything that carries our tags and this state location, of one spin or of all, from the provider alone: no record is read.
+   * Everything that carries our tags and this state location (`everyone`: any), of one spin or of all, from the provider alone: no record is read.
    * Complete, or throws Fault.
    */
-  inventory(scope: { readonly id?: SpinId }, call: Call): Promise<readonly Found[]>;
+  inventory(scope: InventoryScope, call: Call): Promise<readonly Found[]>;
 
   /** Ends and deletes things that inventory found, whatever their state; `absent` where all are proven gone. @throws Fault */
   reclaim(found: readonly Found[], call: Call): Promise<'requested' | 'absent'>;
+
+  /** Marks things that can be marked as orphans since `since`; undefined takes the mark away. @throws Fault */
+  mark(found: readonly Found[], since: number | undefined, call: Call): Promise<void>;
+
+  /** Makes things ours that another state location owns, and takes orphan marks away. @throws Fault */
+  own(found: readonly Found[], call: Call): Promise<void>;
 
   /** Price per hour of one instance of the shape. */
   price(shape: Shape): Known<NanoUsd>;
@@ -233,6 +305,12 @@ export interface Provider {
 
   /** @throws Fault `not-found` where there is no such instance */
   exec(spin: SpinRef, request: ExecRequest, call: Call): Promise<ExecResult>;
+
+  /** @throws Fault `invalid` where the provider has no such thing, `denied` */
+  credentials(spin: SpinRef, durationMs: number, call: Call): Promise<SpinCredentials>;
+
+  /** What the provider billed between two times. Each question may cost money. @throws Fault `invalid` where nothing is ever billed, `denied` */
+  billed(from: number, to: number, call: Call): Promise<BilledCost>;
 
   /** Writes a volume into an archive at `file` (absolute); the file appears whole or not at all. @throws Fault */
   snapshot(spin: SpinRef, volume: string, file: string, call: Call): Promise<{ readonly bytes: number }>;

@@ -4,6 +4,7 @@ import type { Tags } from '../core/tags.ts';
 import type {
   BootstrapStep,
   Command,
+  DatabaseSpec,
   Drain,
   Expose,
   Health,
@@ -21,6 +22,7 @@ import type {
 /** What is settled outside the spec's own text. */
 export interface Settled {
   readonly provider: string;
+  readonly region?: string;
   readonly ttlMs: number;
   readonly owner: string;
   readonly tags: Tags;
@@ -35,11 +37,12 @@ const SECOND = 1_000;
 
 /** Applies every default to a spec that passed all checks. */
 export function buildSpec(authored: AuthoredSpec, settled: Settled): Spec {
-  const { name, budget, secrets, volumes, services, evacuate } = authored;
-  const { provider, ttlMs, owner, tags, baseDir } = settled;
+  const { name, budget, secrets, volumes, databases, services, evacuate } = authored;
+  const { provider, region, ttlMs, owner, tags, baseDir } = settled;
   return {
     name,
     provider,
+    ...(region === undefined ? {} : { region }),
     ttlMs,
     owner,
     tags,
@@ -49,6 +52,7 @@ export function buildSpec(authored: AuthoredSpec, settled: Settled): Spec {
     },
     secrets: mapValues(secrets ?? {}, (source) => secretSource(source, baseDir)),
     volumes: mapValues(volumes ?? {}, (source) => volumeSource(source, baseDir)),
+    databases: mapValues(databases ?? {}, (database, key) => buildDatabase(key, database)),
     services: mapValues(services, (service, key) => buildService(key, service, settled)),
     ...(evacuate === undefined ? {} : { evacuate: buildHook(evacuate, 60 * SECOND) }),
     baseDir,
@@ -81,6 +85,8 @@ function buildService(name: string, service: AuthoredService, settled: Settled):
       instanceTypes: service.instanceTypes ?? [],
       ...(service.image === undefined ? {} : { image: service.image }),
       spot: service.spot ?? false,
+      address: service.address ?? 'private',
+      ...(service.disk === undefined ? {} : { diskGiB: service.disk }),
     },
   };
 }
@@ -96,10 +102,22 @@ function secretSource(source: NonNullable<AuthoredSpec['secrets']>[string], base
   return { from: 'generate', length: source.generate ?? 32 };
 }
 
-function volumeSource({ folder, archive }: NonNullable<AuthoredSpec['volumes']>[string], baseDir: string): VolumeSource {
+function volumeSource({ folder, archive, snapshot, size }: NonNullable<AuthoredSpec['volumes']>[string], baseDir: string): VolumeSource {
+  if (snapshot !== undefined) return { from: 'snapshot', snapshot, ...(size === undefined ? {} : { sizeGiB: size }) };
+  if (size !== undefined) return { from: 'disk', sizeGiB: size };
   if (folder !== undefined) return { from: 'folder', path: resolve(baseDir, folder) };
   if (archive !== undefined) return { from: 'archive', path: resolve(baseDir, archive) };
   return { from: 'empty' };
+}
+
+function buildDatabase(name: string, database: NonNullable<AuthoredSpec['databases']>[string]): DatabaseSpec {
+  const { snapshot, replicaOf, finalSnapshot } = database;
+  return {
+    name,
+    source: replicaOf === undefined ? { from: 'snapshot', snapshot: snapshot ?? '' } : { from: 'replica', of: replicaOf },
+    ...(database.class === undefined ? {} : { instanceClass: database.class }),
+    ...(finalSnapshot === undefined ? {} : { finalSnapshot }),
+  };
 }
 
 function secretUses(uses: AuthoredService['secrets']): SecretUse[] {

@@ -18,6 +18,7 @@ export function checkTree(tree: unknown, references: readonly Reference[], idGiv
       : []),
     ...checkSources(tree),
     ...checkNeeds(tree, references),
+    ...checkDatabaseNames(tree),
     ...checkUses(tree, 'secrets'),
     ...checkUses(tree, 'volumes'),
     ...services.flatMap(([name, service]) => (isTreeMap(service) ? checkService(name, service, references) : [])),
@@ -77,7 +78,8 @@ function checkSources(tree: unknown): Finding[] {
     );
   return [
     ...one('secrets', ['generate', 'env', 'file', 'command'], 1),
-    ...one('volumes', ['folder', 'archive'], 0),
+    ...one('volumes', ['folder', 'archive', 'snapshot'], 0),
+    ...one('databases', ['snapshot', 'replicaOf'], 1),
     ...Object.entries(mapAt(tree, ['secrets'])).flatMap(([name, source]) =>
       isTreeMap(source) && 'timeout' in source && !('command' in source)
         ? [{ path: ['secrets', name, 'timeout'], part: 'key' as const, message: 'belongs to command, which is not there' }]
@@ -86,8 +88,22 @@ function checkSources(tree: unknown): Finding[] {
   ];
 }
 
+/** Services and databases are both needed by name. */
+function checkDatabaseNames(tree: unknown): Finding[] {
+  const services = mapAt(tree, ['services']);
+  return Object.keys(mapAt(tree, ['databases']))
+    .filter((name) => Object.hasOwn(services, name))
+    .map((name) => ({
+      path: ['databases', name],
+      part: 'key' as const,
+      message: `${name} is a service too`,
+      suggestion: 'give one of them another name',
+    }));
+}
+
 function checkNeeds(tree: unknown, references: readonly Reference[]): Finding[] {
-  const known = Object.keys(mapAt(tree, ['services']));
+  const services = Object.keys(mapAt(tree, ['services']));
+  const known = [...services, ...Object.keys(mapAt(tree, ['databases']))];
   const edges = new Map<string, { readonly to: string; readonly path: Path; readonly raw?: string }[]>();
   const findings: Finding[] = [];
   const add = (from: string, edge: { readonly to: string; readonly path: Path; readonly raw?: string }) => {
@@ -113,7 +129,7 @@ function checkNeeds(tree: unknown, references: readonly Reference[]): Finding[] 
     }
   };
 
-  for (const name of known) {
+  for (const name of services) {
     for (const [index, need] of listAt(tree, ['services', name, 'needs']).entries()) {
       if (typeof need === 'string') add(name, { to: need, path: ['services', name, 'needs', index] });
     }

@@ -62,7 +62,7 @@ function textLayer(
   const entries = new Map<SettingPath, ConfigValue>();
   for (const [path, value, where] of given) {
     const read = SETTINGS[path].reader.read(value);
-    if (read.ok) entries.set(path, { value: path === 'state' ? resolve(cwd, value) : value, origin, where });
+    if (read.ok) entries.set(path, { value: path === 'state' ? placeOf(cwd, value) : value, origin, where });
     else problems.push(problemAt(where, path, read.message, read.suggestion));
   }
   return { entries, tags: new Map(tags.map(([name, value]) => [name, { value, origin, where: tagsWhere }])) };
@@ -84,9 +84,10 @@ export function fileLayer(origin: 'project' | 'user', { file, source, problems: 
     if (isSettingPath(name)) {
       const read = SETTINGS[name].reader.read(value);
       if (!read.ok) return void report({ path, value, ...read });
-      // Every reader of a setting accepts text and numbers only.
-      if (typeof value !== 'string' && typeof value !== 'number') return;
-      entries.set(name, { value: name === 'state' ? resolve(dirname(file), String(value)) : value, origin, where: where(path) });
+      // Every reader of a setting accepts text, numbers and lists of texts only; a list is kept as the text that a variable would hold.
+      const flat = Array.isArray(value) ? value.join(',') : value;
+      if (typeof flat !== 'string' && typeof flat !== 'number') return;
+      entries.set(name, { value: name === 'state' ? placeOf(dirname(file), String(flat)) : flat, origin, where: where(path) });
     } else if (path[0] === 'tags' && path.length === 2) {
       const read = tagValue.read(typeof value === 'string' ? value : (source.written(path) ?? value));
       if (read.ok) tags.set(String(path[1]), { value: read.value, origin, where: where(path) });
@@ -101,6 +102,11 @@ export function fileLayer(origin: 'project' | 'user', { file, source, problems: 
   };
   if (broken.length === 0) visit(source.tree, []);
   return { entries, tags };
+}
+
+/** A state location: a bucket as it is, a folder absolute. */
+function placeOf(dir: string, state: string): string {
+  return state.startsWith('s3://') ? state : resolve(dir, state);
 }
 
 export function builtInLayer(env: Environment, home: string, user: () => string): Layer {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InternalError } from '../core/errors.ts';
-import type { Known, NanoUsd } from '../core/money.ts';
+import { type Known, type NanoUsd, usd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
 import type { ConfigFile } from './config-file.ts';
 import {
@@ -39,6 +39,29 @@ export interface ConfigInput {
   readonly noConfig?: boolean;
 }
 
+/** What spin goes by on AWS. */
+export interface AwsSettings {
+  readonly region?: string;
+  /** Regions that are looked into; only that of `region` where empty. */
+  readonly regions: readonly string[];
+  /** Accounts that spin may work in; any where empty. */
+  readonly accounts: readonly string[];
+  readonly role?: string;
+  readonly externalId?: string;
+  readonly subnets: readonly string[];
+  readonly image: string;
+  readonly instanceTypes: readonly string[];
+  readonly listener?: string;
+  readonly exposeTo: readonly string[];
+  readonly checkFrom: readonly string[];
+  readonly instanceProfile?: string;
+  readonly permissionsBoundary?: string;
+  readonly schedulerRole?: string;
+  readonly credentialsRole?: string;
+  /** Prices per hour that come before the price list, by instance type or by `disk-gib-month`, `public-ip`, `load-balancer`. */
+  readonly prices: Readonly<Record<string, NanoUsd>>;
+}
+
 /** Every setting, read: times in milliseconds, sizes in bytes, money in nano-dollars, folders absolute. */
 export interface Settings {
   readonly provider: string;
@@ -54,6 +77,7 @@ export interface Settings {
     readonly maxTotal?: NanoUsd;
   };
   readonly prices: { readonly local: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> } };
+  readonly aws: AwsSettings;
   readonly gc: { readonly graceMs: number; readonly maxSpins: number; readonly maxPercent: number };
   readonly history: { readonly retainMs: number };
   readonly ports: { readonly from: number; readonly to: number };
@@ -120,6 +144,7 @@ export function specInputs({ settings, values }: LoadedConfig): { readonly defau
   return {
     defaults: {
       provider: settings.provider,
+      ...(settings.aws.region === undefined ? {} : { region: settings.aws.region }),
       owner: settings.owner,
       tags: tags(false),
       ...(ttlMs === undefined ? {} : { ttlMs }),
@@ -185,11 +210,42 @@ function settingsOf(entries: ReadonlyMap<SettingPath, ConfigValue>, tags: Readon
       ...(maxTotal === undefined ? {} : { maxTotal }),
     },
     prices: { local: { process: need('prices.local.process'), cpu: need('prices.local.cpu'), memory: need('prices.local.memory') } },
+    aws: {
+      ...given('region', maybe('aws.region')),
+      regions: maybe('aws.regions') ?? [],
+      accounts: maybe('aws.accounts') ?? [],
+      ...given('role', maybe('aws.role')),
+      ...given('externalId', maybe('aws.externalId')),
+      subnets: maybe('aws.subnets') ?? [],
+      image: need('aws.image'),
+      instanceTypes: need('aws.instanceTypes'),
+      ...given('listener', maybe('aws.listener')),
+      exposeTo: need('aws.exposeTo'),
+      checkFrom: maybe('aws.checkFrom') ?? [],
+      ...given('instanceProfile', maybe('aws.instanceProfile')),
+      ...given('permissionsBoundary', maybe('aws.permissionsBoundary')),
+      ...given('schedulerRole', maybe('aws.schedulerRole')),
+      ...given('credentialsRole', maybe('aws.credentialsRole')),
+      prices: pricesOf(maybe('aws.prices') ?? []),
+    },
     gc: { graceMs: need('gc.grace'), maxSpins: need('gc.maxSpins'), maxPercent: need('gc.maxPercent') },
     history: { retainMs: need('history.retain') },
     ports: { from: need('ports.from'), to: need('ports.to') },
     logs: { maxBytes: need('logs.maxSize'), files: need('logs.files') },
   };
+}
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: Value });
+}
+
+function pricesOf(entries: readonly string[]): Readonly<Record<string, NanoUsd>> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const [name = '', amount] = entry.split('=');
+      return [name, usd(Number(amount))];
+    }),
+  );
 }
 
 function withEntry(path: string, entry: ConfigValue | undefined): [string, ConfigValue][] {

@@ -22,6 +22,8 @@ export interface Sourced<T> {
 /** What the config says where a spec says nothing, and what it caps. */
 export interface SpecDefaults {
   readonly provider: string;
+  /** Region of a cloud. */
+  readonly region?: string;
   readonly owner: string;
   readonly tags: Tags;
   readonly ttlMs?: Sourced<number>;
@@ -88,8 +90,10 @@ export async function loadSpec(input: SpecInput): Promise<LoadedSpec> {
   if (found.length > 0 || !parsed.success || ttl === undefined) throw invalid(input.file, found.map(source.place));
 
   checkLimit(ttl, defaults.maxTtlMs);
+  const region = parsed.data.region ?? defaults.region;
   const spec = buildSpec(parsed.data, {
     provider: overrides.provider ?? parsed.data.provider ?? defaults.provider,
+    ...(region === undefined ? {} : { region }),
     ttlMs: ttl.value,
     owner: overrides.owner ?? parsed.data.owner ?? defaults.owner,
     tags: { ...defaults.tags, ...parsed.data.tags, ...overrides.tags },

@@ -142,6 +142,19 @@ export function form(pattern: RegExp, expected: string, fix?: (value: string) =>
   };
 }
 
+/** Texts of a given form: a list, or one text with commas. */
+export function texts(pattern: RegExp, expected: string): Reader<readonly string[]> {
+  const item = { type: 'string', pattern: pattern.source };
+  return {
+    json: { anyOf: [{ type: 'array', items: item, minItems: 1 }, { type: 'string' }] },
+    read(value) {
+      const items = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',').map((part) => part.trim()) : undefined;
+      const read = items?.flatMap((each) => (typeof each === 'string' && pattern.test(each) ? [each] : []));
+      return read === undefined || read.length === 0 || read.length !== items?.length ? mustBe(expected, value) : accept(read);
+    },
+  };
+}
+
 /** The value of a variable or tag: any text, empty too; numbers and booleans are taken as they are written. */
 export const plainText: Reader<string> = {
   json: { type: ['string', 'number', 'boolean'] },

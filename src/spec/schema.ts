@@ -83,8 +83,22 @@ const volume = z
   .strictObject({
     folder: leaf(path, 'Starts as a copy of this folder.').optional(),
     archive: leaf(path, 'Starts with the content of this tar archive, such as a snapshot.').optional(),
+    snapshot: leaf(
+      form(/^snap-[0-9a-f]+$/, 'the ID of a disk snapshot, such as snap-0123456789abcdef0'),
+      'Starts as this disk snapshot; clouds only.',
+    ).optional(),
+    size: leaf(whole(1, 65_536), 'Size of the disk in GiB; clouds only.').optional(),
   })
   .meta({ description: 'What the volume starts with; empty by default.' });
+
+const database = z
+  .strictObject({
+    snapshot: leaf(text, 'Restores this database snapshot.').optional(),
+    replicaOf: leaf(text, 'Becomes a read replica of this database.').optional(),
+    class: leaf(text, "Class of its instance, such as db.t4g.micro; the source's own by default.").optional(),
+    finalSnapshot: leaf(text, 'Takes a snapshot of this name before it is deleted; none by default.').optional(),
+  })
+  .meta({ description: 'A managed database of a cloud: restored from a snapshot, or a read replica. One of snapshot, replicaOf.' });
 
 const health = z
   .strictObject({
@@ -197,7 +211,12 @@ const service = z.strictObject({
     .meta({ description: 'Instance types to choose from. Read by clouds only.' })
     .optional(),
   image: leaf(text, 'Machine image. Read by clouds only.').optional(),
-  spot: leaf(flag, 'Takes spot capacity. Read by clouds only.').optional(),
+  spot: leaf(flag, 'Takes spot capacity first, and on-demand where there is none. Read by clouds only.').optional(),
+  address: leaf(
+    word(['private', 'public']),
+    'Which address of an instance is checked and given to others; private by default. Read by clouds only.',
+  ).optional(),
+  disk: leaf(whole(1, 16_384), "Size of the root disk in GiB; the image's own by default. Read by clouds only.").optional(),
 });
 
 /** The spec as its author writes it; parsing gives durations in milliseconds, sizes in bytes, money in nano-dollars. */
@@ -208,6 +227,10 @@ export const specSchema = z
     provider: leaf(
       form(/^[a-z][a-z0-9-]*$/, 'the name of a provider, such as local', (value) => value.toLowerCase()),
       'Who runs the spin; local by default.',
+    ).optional(),
+    region: leaf(
+      form(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region, such as eu-central-1'),
+      'Region of a cloud; that of the config or the environment by default.',
     ).optional(),
     ttl: leaf(ttlReader, 'Time from up to the deadline at which the spin ends by itself.').optional(),
     owner: leaf(text, 'Who answers for the spin; the user by default.').optional(),
@@ -221,6 +244,7 @@ export const specSchema = z
       .optional(),
     secrets: named(secret, SECRET_NAME, SECRET_RULE).optional(),
     volumes: named(volume, NAME, NAME_RULE).optional(),
+    databases: named(database, NAME, NAME_RULE).optional(),
     evacuate: hook('Runs on the machine of spin down, before anything is drained.', '60s').optional(),
     services: named(service, NAME, NAME_RULE),
   })

@@ -9,12 +9,16 @@ import type { Tags } from '../core/tags.ts';
 export interface Spec {
   readonly name: string;
   readonly provider: string;
+  /** Region of a cloud; the config or the environment says it where the spec does not. */
+  readonly region?: string;
   readonly ttlMs: number;
   readonly owner: string;
   readonly tags: Tags;
   readonly budget: Budget;
   readonly secrets: Readonly<Record<string, SecretSource>>;
   readonly volumes: Readonly<Record<string, VolumeSource>>;
+  /** Managed databases; clouds only. A service is given the address of one as `${services.NAME.*}`. */
+  readonly databases: Readonly<Record<string, DatabaseSpec>>;
   readonly services: Readonly<Record<string, ServiceSpec>>;
   /** Evacuation hook of the whole spin: runs on the machine of `spin down`, before anything is drained. */
   readonly evacuate?: Hook;
@@ -38,7 +42,21 @@ export type SecretSource =
 export type VolumeSource =
   | { readonly from: 'empty' }
   | { readonly from: 'folder'; readonly path: string }
-  | { readonly from: 'archive'; readonly path: string };
+  | { readonly from: 'archive'; readonly path: string }
+  /** A cloud's snapshot of a disk. `sizeGiB` at least that of the snapshot. */
+  | { readonly from: 'snapshot'; readonly snapshot: string; readonly sizeGiB?: number }
+  /** A new disk of a cloud. */
+  | { readonly from: 'disk'; readonly sizeGiB: number };
+
+/** A managed database. It has its own deadline, the spin's, whatever becomes of the instances. */
+export interface DatabaseSpec {
+  readonly name: string;
+  readonly source: { readonly from: 'snapshot'; readonly snapshot: string } | { readonly from: 'replica'; readonly of: string };
+  /** Class of the instance, such as `db.t4g.micro`; the source's own where absent. */
+  readonly instanceClass?: string;
+  /** Takes a snapshot of this name before it is deleted; none by default. */
+  readonly finalSnapshot?: string;
+}
 
 /** A string runs in the shell; a list is executed as it is. */
 export type Command = string | readonly [string, ...string[]];
@@ -136,7 +154,13 @@ export interface Expose {
 }
 
 export interface CloudSpec {
+  /** In order of preference; a type that has no capacity is followed by the next. */
   readonly instanceTypes: readonly string[];
+  /** An image ID, or the name of a public parameter that holds one. */
   readonly image?: string;
   readonly spot: boolean;
+  /** Which address of an instance is checked, and given to others. */
+  readonly address: 'private' | 'public';
+  /** Size of the root disk in GiB; the image's own where absent. */
+  readonly diskGiB?: number;
 }

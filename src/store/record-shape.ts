@@ -31,6 +31,7 @@ const RECORD: Fields<Exclude<keyof SpinRecord, 'schema'>> = {
   incarnation: (value) => typeof value === 'string' && INCARNATION.test(value),
   trace: text,
   provider: text,
+  place: maybe(isMembers),
   owner: text,
   tags: isMembers,
   spec: isMembers,
@@ -63,6 +64,7 @@ const RESOURCE: Fields<keyof ResourceRecord | 'handle'> = {
   generation: number,
   token: text,
   count: number,
+  attempt: maybe(number),
   digest: text,
   // A service that the spec does not have stays a name, which nothing can be run from.
   desire: (value) => isMembers(value) && (value['kind'] !== 'service' || isMembers(value['service'])),

@@ -3,7 +3,7 @@ import type { Incarnation, SpinId } from '../core/ids.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
 import type { Desire, ResourceAddress, ResourceKind, Strategy } from '../plan/plan.ts';
-import type { Endpoint, Enforcer, Handle } from '../providers/provider.ts';
+import type { Endpoint, Enforcer, Handle, Place } from '../providers/provider.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** Version of the record's form; store/migrate.ts leads older ones up. */
@@ -21,6 +21,8 @@ interface ResourceBase {
   readonly generation: number;
   readonly token: string;
   readonly count: number;
+  /** Which alternative of its desire is tried; absent for the first. */
+  readonly attempt?: number;
   readonly digest: string;
   readonly desire: Desire;
   readonly strategy: Strategy;
@@ -73,6 +75,8 @@ export interface SpinRecord {
   readonly incarnation: Incarnation;
   readonly trace: string;
   readonly provider: string;
+  /** Where it lives at its provider. */
+  readonly place?: Place;
   readonly owner: string;
   readonly tags: Tags;
   readonly spec: Spec;

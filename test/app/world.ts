@@ -114,6 +114,7 @@ function configOf(settings: Partial<Settings>): LoadedConfig {
       state: '/nowhere/state',
       limits: {},
       prices: { local: { process: 0, cpu: 0, memory: 0 } },
+      aws: { regions: [], accounts: [], subnets: [], image: 'ami-1', instanceTypes: ['t3.micro'], exposeTo: [], checkFrom: [], prices: {} },
       gc: { graceMs: 600_000, maxSpins: 20, maxPercent: 50 },
       history: { retainMs: 30 * 86_400_000 },
       ports: { from: 20_000, to: 29_999 },

@@ -29,6 +29,7 @@ export function spec(over: Partial<Spec> = {}): Spec {
     budget: {},
     secrets: {},
     volumes: {},
+    databases: {},
     services: {},
     baseDir: '/srv/demo',
     ...over,
@@ -51,7 +52,7 @@ export function serviceSpec(name: string, over: Partial<ServiceSpec> = {}): Serv
     health: { intervalMs: 1_000, timeoutMs: 1_000, healthyAfter: 1, unhealthyAfter: 3, deadlineMs: 60_000, probe: { type: 'tcp' } },
     restart: { policy: 'always', max: 5, windowMs: 60_000 },
     drain: { signal: 'SIGTERM', timeoutMs: 10_000 },
-    cloud: { instanceTypes: [], spot: false },
+    cloud: { instanceTypes: [], spot: false, address: 'private' },
     ...over,
   };
 }
@@ -107,8 +108,12 @@ function desireOf(kind: ResourceKind, name: string): Desire {
       return { kind, name, source: { from: 'generate', length: 32 } };
     case 'volume':
       return { kind, name, source: { from: 'empty' } };
+    case 'identity':
+      return { kind, secrets: [] };
+    case 'database':
+      return { kind, database: { name, source: { from: 'snapshot', snapshot: 'last-night' } } };
     case 'firewall':
-      return { kind, service: name, open: true };
+      return { kind, service: name, open: true, port: 80, reaches: [] };
     case 'service':
       return { kind, service: serviceSpec(name), baseDir: '/srv/demo' };
     case 'route':

@@ -3,10 +3,21 @@ import type { FaultNote } from '../../src/core/events.ts';
 import type { Tags } from '../../src/core/tags.ts';
 import type { Desire, ResourceKind } from '../../src/plan/plan.ts';
 import { Fault } from '../../src/providers/fault.ts';
-import type { SpinRef, Target } from '../../src/providers/provider.ts';
+import type { Place, SpinRef, Target } from '../../src/providers/provider.ts';
 
 /** The verbs that can be scripted. */
-export type Verb = 'preflight' | 'create' | 'observe' | 'nextChange' | 'release' | 'inventory' | 'reclaim' | 'enforce' | 'enforcers';
+export type Verb =
+  | 'locate'
+  | 'mark'
+  | 'preflight'
+  | 'create'
+  | 'observe'
+  | 'nextChange'
+  | 'release'
+  | 'inventory'
+  | 'reclaim'
+  | 'enforce'
+  | 'enforcers';
 
 /** One thing that the fake has made. */
 export interface Thing {
@@ -27,6 +38,9 @@ export interface Thing {
   /** Looks before a deletion that was asked for is done; undefined while none was. */
   leavesIn: number | undefined;
   failure: FaultNote | undefined;
+  orphanSince?: number | undefined;
+  /** Which alternative it was made from. */
+  attempt: number;
 }
 
 interface Script {
@@ -62,6 +76,12 @@ export class World {
   releaseLooks = 1;
   /** What preflight finds wrong. */
   broken: string | undefined;
+  /** The state location that asks. */
+  stateTag = 'state';
+  /** Where new spins live. */
+  place: Place = {};
+  /** Orphans can be marked. */
+  marks = false;
   /** Observations cannot tell anything. */
   blind = false;
   /** Spent tokens: what was deleted is not made again under the same name. */
@@ -136,7 +156,7 @@ export class World {
 
   /** Makes the thing, or what it lacks of its wanted count. */
   make(target: Target, tags: Tags, env: Readonly<Record<string, string>>, now: number): Thing {
-    const { spin, key, kind, token, desire, needs, count } = target;
+    const { spin, key, kind, token, desire, needs, count, attempt = 0 } = target;
     const thing = this.find(target) ?? {
       spin,
       key,
@@ -147,6 +167,7 @@ export class World {
       needs,
       env,
       createdAt: now,
+      attempt,
       instances: [],
       notReadyFor: this.#scriptedFor(this.#delays, key) ?? 0,
       leavesIn: undefined,

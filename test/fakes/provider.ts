@@ -31,6 +31,9 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
     name,
     kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
     price: options.price ?? (() => 0),
+    unsupported: (spec) => Object.keys(spec.databases).map((database) => `it has no databases (${database})`),
+    locate: (_spec, call) => world.around('locate', undefined, call.signal, () => world.place),
+    quote: () => Promise.resolve(),
 
     preflight: (_spin, _plan, call) =>
       world.around('preflight', undefined, call.signal, () => [
@@ -66,7 +69,7 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
       world.around('inventory', undefined, call.signal, () => {
         const inScope = world.at().filter((thing) => id === undefined || thing.spin.id === id);
         for (const thing of inScope) if (thing.leavesIn !== undefined) world.look(thing);
-        return inScope.filter((thing) => world.find(thing) !== undefined).map((thing) => foundOf(name, thing));
+        return inScope.filter((thing) => world.find(thing) !== undefined).map((thing) => foundOf(name, thing, world.marks));
       }),
 
     reclaim: (found, call) =>
@@ -76,6 +79,23 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
         );
         const answers = things.map((thing) => leave(world, thing));
         return answers.every((answer) => answer === 'absent') ? 'absent' : 'requested';
+      }),
+
+    mark: (found, since, call) =>
+      world.around('mark', undefined, call.signal, () => {
+        for (const each of found)
+          for (const thing of world.at(each.resource)) {
+            if (thing.spin.id === each.id && thing.spin.incarnation === each.incarnation) thing.orphanSince = since;
+          }
+      }),
+
+    own: (found, call) =>
+      world.around('mark', undefined, call.signal, () => {
+        for (const each of found)
+          for (const thing of world.at(each.resource)) {
+            thing.orphanSince = undefined;
+            thing.tags = { ...thing.tags, [OWNED.state]: world.stateTag };
+          }
       }),
 
     enforce: (spin, deadline, fence, call) =>
@@ -95,6 +115,16 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
       const command = typeof request.command === 'string' ? request.command : request.command.join(' ');
       return { exitCode: 0, stdout: `${request.instance}: ${command}\n`, stderr: '' };
     },
+
+    credentials: (_spin, durationMs, call) =>
+      Promise.resolve({
+        accessKeyId: 'FAKE',
+        secretAccessKey: 'fake-secret',
+        sessionToken: 'fake-token',
+        expiresAt: call.clock.now() + durationMs,
+      }),
+
+    billed: () => Promise.reject(new Fault('invalid', 'never-billed', 'nothing is ever billed here')),
 
     snapshot: async (spin, volume, file) => {
       if (!ofSpin(world, spin).some((thing) => thing.key.startsWith(`volume.${volume}@`)))
@@ -186,9 +216,21 @@ function portOf(text: string): number {
   return 20_000 + (Number.parseInt(Buffer.from(digest(text)).toString('hex').slice(0, 12), 16) % 10_000);
 }
 
-function foundOf(provider: string, thing: Thing): Found {
-  const { spin, key, kind, createdAt, token } = thing;
-  return { provider, id: spin.id, incarnation: spin.incarnation, resource: key, kind, what: `fake ${key}`, createdAt, handle: { token } };
+function foundOf(provider: string, thing: Thing, marks: boolean): Found {
+  const { spin, key, kind, createdAt, token, tags, orphanSince } = thing;
+  return {
+    provider,
+    id: spin.id,
+    incarnation: spin.incarnation,
+    resource: key,
+    kind,
+    what: `fake ${key}`,
+    createdAt,
+    tags,
+    ...(marks ? { marks } : {}),
+    ...(orphanSince === undefined ? {} : { orphanSince }),
+    handle: { token },
+  };
 }
 
 function enforcersOf(world: World, spin: SpinRef): readonly Enforcer[] {

@@ -16,7 +16,7 @@ const verdict = (subject: string, over: Partial<Verdict> = {}): Verdict => ({
 });
 
 function actions(over: Partial<SweepActions> = {}): SweepActions {
-  return { release: async () => true, reclaim: async () => true, recheck: async (one) => one, ...over };
+  return { release: async () => true, reclaim: async () => true, mark: async () => undefined, recheck: async (one) => one, ...over };
 }
 
 it('carries out what asks for deletion, and nothing else', async () => {

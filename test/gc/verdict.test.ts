@@ -10,6 +10,33 @@ const lone = (one: ReturnType<typeof record>, over: Parameters<typeof rulings>[0
   rulings({ records: [stored(one)], found: running, ...over })['demo'];
 const orphan = `demo/${incarnation(0)}`;
 
+describe('an orphan at a provider that can mark', () => {
+  const old = { createdAt: NOW - 3 * HOUR, marks: true as const };
+  const judged = (over: Parameters<typeof found>[0], policy = POLICY) => rulings({ found: [found({ ...old, ...over })] }, policy)[orphan];
+
+  it('is marked by the sweep that first sees it, and deleted by a later one', () => {
+    expect(judged({})).toBe('mark: no record, 3h old: marked now, deleted by the next sweep');
+    expect(judged({ orphanSince: NOW - 59_000 })).toBe('wait: no record, 3h old: marked only 59.0s ago');
+    expect(judged({ orphanSince: NOW - 60_000 })).toBe('reclaim: no record, 3h old, marked 1m ago');
+  });
+
+  it('is marked again as a whole where one thing of it is not', () => {
+    const things = [found({ ...old, orphanSince: NOW - HOUR }), found({ ...old, resource: 'firewall.web@1' })];
+    expect(rulings({ found: things })[orphan]).toMatch(/^mark/);
+  });
+
+  it('is not deleted for being marked while it is too young, nor spared where no grace is asked for', () => {
+    expect(judged({ createdAt: NOW - 60_000, orphanSince: NOW - HOUR })).toMatch(/^wait/);
+    expect(judged({}, { ...POLICY, graceMs: 0 })).toMatch(/^reclaim/);
+  });
+
+  it('that has a record after all loses its mark', () => {
+    expect(lone(record(), { found: [...running, found({ marks: true, orphanSince: NOW - HOUR })] })).toBe(
+      'unmark: was marked as an orphan, and has a record',
+    );
+  });
+});
+
 describe('a spin with a record', () => {
   it('that is up and in date is kept', () => {
     expect(lone(record())).toBe('keep: 2h left');

@@ -87,7 +87,8 @@ describe('an up after one that broke off', () => {
 });
 
 describe('a fault of a creating call', () => {
-  const fault = (kind: FaultKind) => new Fault(kind, `class-${kind}`, `the cloud says ${kind}`);
+  const fault = (kind: FaultKind) => new Fault(kind, `class-${kind}`, `the cloud says ${kind}`, { exhausted: true });
+  const noCapacity = () => new Fault('capacity', 'InsufficientInstanceCapacity', 'none of this type here');
 
   it.each(['throttled', 'transient'] as const)('that is %s is tried again, with pauses that grow', async (kind) => {
     stage.world.fail('create', fault(kind), { of: 'service.db', times: 4 });
@@ -117,6 +118,27 @@ describe('a fault of a creating call', () => {
     expect(stage.record.resources['service.db@1']).toMatchObject({ status: 'failed', at: 'creating', fault: { class: `class-${kind}` } });
   });
 
+  it('for want of capacity asks for the next alternative, which is written down before it is asked for', async () => {
+    stage.world.fail('create', noCapacity(), { of: 'service.db', times: 2 });
+    await stage.converge(SPEC);
+    expect(stage.record.resources['service.db@1']).toMatchObject({ status: 'ready', attempt: 2 });
+    expect(stage.world.one('service.db').attempt).toBe(2);
+    expect(stage.events.filter(({ type }) => type === 'resource.alternative').map(({ data }) => data)).toEqual([
+      { attempt: 1 },
+      { attempt: 2 },
+    ]);
+  });
+
+  it('for want of capacity goes on with the alternative of the crashed command', async () => {
+    stage.world.fail('create', noCapacity(), { of: 'service.db' });
+    stage.world.fail('create', fault('denied'), { of: 'service.db' });
+    await failing(stage.converge(SPEC));
+    expect(stage.record.resources['service.db@1']).toMatchObject({ status: 'failed', attempt: 1 });
+    await stage.converge(SPEC);
+    expect(stage.world.one('service.db').attempt).toBe(1);
+    expect(Object.values(stage.statuses())).not.toContain('failed');
+  });
+
   it('that never ends is given up at a deadline', async () => {
     stage.world.fail('create', fault('throttled'), { of: 'service.db', times: Infinity });
     const began = stage.clock.now();
@@ -131,7 +153,7 @@ describe('a fault of a creating call', () => {
   });
 
   it('leaves the rest as it is, for the next try', async () => {
-    stage.world.fail('create', fault('capacity'), { of: 'service.web' });
+    stage.world.fail('create', fault('denied'), { of: 'service.web' });
     await failing(stage.converge(SPEC));
     expect(stage.statuses()).toMatchObject({ 'service.db@1': 'ready', 'service.web@1': 'failed', 'keeper.keeper@1': 'ready' });
     const { 'service.db@1': db } = stage.serials();

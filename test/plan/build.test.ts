@@ -37,14 +37,20 @@ describe('the graph', () => {
   it('holds only the kinds that the provider makes', () => {
     const plan = buildPlan(SHOP, { kinds: ['firewall', 'service'], price: () => 0 });
     expect(plan.resources.map(({ address, needs }) => [address, needs])).toEqual([
-      ['firewall.web', []],
+      // Who asks for a service holds the right to reach it.
       ['firewall.db', []],
+      ['firewall.web', ['firewall.db']],
       ['service.db', ['firewall.db']],
       ['service.web', ['firewall.web', 'service.db']],
-      ['firewall.worker', []],
+      ['firewall.worker', ['firewall.web']],
       ['service.worker', ['firewall.worker', 'service.web']],
     ]);
-    expect(plan.resources.flatMap(({ desire }) => (desire.kind === 'firewall' ? [desire.open] : []))).toEqual([true, false, false]);
+    expect(plan.resources.flatMap(({ desire }) => (desire.kind === 'firewall' ? [desire.open] : []))).toEqual([false, true, false]);
+    expect(plan.resources.flatMap(({ desire }) => (desire.kind === 'firewall' ? [desire.reaches] : []))).toEqual([
+      [],
+      [{ service: 'db', port: 'auto' }],
+      [{ service: 'web', port: 'auto' }],
+    ]);
   });
 
   it('refuses a cycle, which the check of the spec ruled out', () => {

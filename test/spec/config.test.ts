@@ -38,6 +38,16 @@ describe('the config', () => {
       state: join(home, '.local/state/spin'),
       limits: {},
       prices: { local: { process: 0, cpu: 0, memory: 0 } },
+      aws: {
+        regions: [],
+        accounts: [],
+        subnets: [],
+        image: '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64',
+        instanceTypes: ['t3.micro'],
+        exposeTo: ['0.0.0.0/0'],
+        checkFrom: [],
+        prices: {},
+      },
       gc: { graceMs: 600_000, maxSpins: 20, maxPercent: 50 },
       history: { retainMs: 2_592_000_000 },
       ports: { from: 20_000, to: 29_999 },
@@ -142,7 +152,7 @@ describe('the config', () => {
   it('names every problem of files, variables and flags at once', async () => {
     const file = await write(
       'work/spin.config.yaml',
-      'tll: 8h\ngc:\n  grace: 10\n  maxSpin: 3\nlimits: 5\nstate: s3://bucket/x\nports: { from: 25000, to: 24000 }\n',
+      'tll: 8h\ngc:\n  grace: 10\n  maxSpin: 3\nlimits: 5\nstate: gs://bucket/x\nports: { from: 25000, to: 24000 }\n',
     );
     const error = await config({ env: { SPIN_TTL: 'soon', SPIN_TAGS: 'oops' }, flags: { provider: 'No' } }).catch(
       (thrown: unknown) => thrown,
@@ -157,7 +167,7 @@ describe('the config', () => {
         `${file}:3:10: gc.grace: 10 has no unit; write 10s, 10m or 10h`,
         `${file}:4:3: gc.maxSpin: is not a setting; did you mean "maxSpins"?`,
         `${file}:5:9: limits: must be a map, not 5`,
-        `${file}:6:8: state: "s3://bucket/x" is not supported in this version of spin; write the path of a folder`,
+        `${file}:6:8: state: "gs://bucket/x" is neither a folder nor s3://BUCKET/PREFIX; write the path of a folder, or s3://my-bucket/spin`,
         'SPIN_TTL: ttl: must be a duration such as 90s, 5m or 1h30m, not "soon"',
         'SPIN_TAGS: tags: "oops" is not NAME=VALUE; write a=b,c=d',
         '--provider: provider: must be the name of a provider, such as local, not "No"',

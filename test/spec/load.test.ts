@@ -16,6 +16,7 @@ describe('a spec that is in order', () => {
       budget: {},
       secrets: {},
       volumes: {},
+      databases: {},
       baseDir: '/work',
       services: {
         web: {
@@ -40,7 +41,7 @@ describe('a spec that is in order', () => {
           },
           restart: { policy: 'always', max: 5, windowMs: 60_000 },
           drain: { signal: 'SIGTERM', timeoutMs: 10_000 },
-          cloud: { instanceTypes: [], spot: false },
+          cloud: { instanceTypes: [], spot: false, address: 'private' },
         },
       },
     });

@@ -28,6 +28,6 @@ describe('the JSON Schema', () => {
       }
     };
     visit(schema, '');
-    expect(undescribed.filter((path) => !/\.(services|secrets|volumes)$/.test(path))).toEqual([]);
+    expect(undescribed.filter((path) => !/\.(services|secrets|volumes|databases)$/.test(path))).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ describe('the templates', () => {
       const program = join(dir, String(command[1]));
       expect(execFileSync(process.execPath, ['--check', program])).toBeDefined();
     }
-    const sources = Object.values(spec.volumes).flatMap((volume) => (volume.from === 'empty' ? [] : [volume.path]));
+    const sources = Object.values(spec.volumes).flatMap((volume) => ('path' in volume ? [volume.path] : []));
     expect(sources.filter((path) => !existsSync(path))).toEqual([]);
   });
 });

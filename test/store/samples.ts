@@ -25,6 +25,7 @@ export function sampleRecord(change: Partial<SpinRecord> = {}): SpinRecord {
       budget: {},
       secrets: {},
       volumes: {},
+      databases: {},
       services: {},
       baseDir: '/home/zoë/a project',
     },

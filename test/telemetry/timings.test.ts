@@ -124,7 +124,7 @@ describe('the figures of an up', () => {
   });
 
   it('are empty for an empty journal', () => {
-    expect(foldTimings([])).toEqual({ phases: [], bootstrap: { healthy: 0, failed: 0, byClass: {} }, totalMs: 0 });
+    expect(foldTimings([])).toEqual({ phases: [], throttled: 0, bootstrap: { healthy: 0, failed: 0, byClass: {} }, totalMs: 0 });
   });
 });
 

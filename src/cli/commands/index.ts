@@ -1,7 +1,9 @@
 import type { Command } from '../command.ts';
+import { adopt } from './adopt.ts';
 import { completion } from './completion.ts';
 import { config } from './config.ts';
 import { cost } from './cost.ts';
+import { creds } from './creds.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
 import { events } from './events.ts';
@@ -27,12 +29,14 @@ export const COMMANDS: readonly Command[] = [
   status,
   logs,
   exec,
+  creds,
   events,
   cost,
   snapshot,
   down,
   gc,
   init,
+  adopt,
   doctor,
   config,
   schema,

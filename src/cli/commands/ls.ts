@@ -1,3 +1,4 @@
+import { SpinError } from '../../core/errors.ts';
 import { type Command, given, result } from '../command.ts';
 import { OWNER_FILTER, TAG_FILTER, filters } from '../options.ts';
 
@@ -14,15 +15,25 @@ export const ls: Command = {
       summary: 'only spins in this state',
       choices: ['starting', 'up', 'degraded', 'failed', 'stopping', 'expired'],
     },
+    { flags: '--cloud', summary: 'what the providers have by their tags, with a record or without' },
     { flags: '--wide', summary: 'deadline, price and tags too' },
   ],
   examples: [
     ['spin ls', 'every spin'],
     ['spin ls --owner me --only failed', 'mine that failed'],
     ['spin ls -q -t team=web', 'only the IDs, of one team'],
+    ['spin ls --cloud', 'from tags alone, also what another state location owns'],
   ],
   mutates: false,
   async run(app, input) {
+    if (input.flag('cloud')) {
+      const [{ lsCloud }, { viewCloud }] = await Promise.all([import('../../app/cloud.ts'), import('../views/cloud.ts')]);
+      if (input.flag('wide') || input.text('only') !== undefined || filters(input).tags !== undefined)
+        throw new SpinError('usage', '--cloud lists what providers have, which has no state and is not filtered', {
+          hint: 'spin ls --cloud',
+        });
+      return result(await lsCloud(app), viewCloud, { brief: ({ spins }) => spins.map((spin) => spin.id).join('\n') });
+    }
     const [{ ls: run }, { viewLs }] = await Promise.all([import('../../app/ls.ts'), import('../views/ls.ts')]);
     const outcome = await run(app, { ...filters(input), ...given({ state: input.text('only') }) });
     const wide = input.flag('wide');

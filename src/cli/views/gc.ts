@@ -9,6 +9,8 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
   keep: 'dim',
   wait: 'dim',
   heal: 'yellow',
+  mark: 'yellow',
+  unmark: 'green',
   release: 'red',
   reclaim: 'red',
 };
@@ -16,7 +18,9 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
 /** Verdicts with their reasons, then what was done about them. `keep` is shown on a dry run and with --verbose. */
 export function viewGc(outcome: GcOutcome, page: Page): string {
   const { dryRun, examined, verdicts, swept, pruned } = outcome;
-  const acts = verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length;
+  const acts = dryRun
+    ? verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length
+    : swept.filter(({ result }) => result === 'released' || result === 'reclaimed').length;
   const shown = dryRun || page.verbose ? verdicts : verdicts.filter(({ verdict }) => verdict !== 'keep');
   const table = columns(
     shown,

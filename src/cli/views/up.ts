@@ -4,7 +4,7 @@ import type { Page } from '../page.ts';
 import { pairs } from '../text/columns.ts';
 import { took } from '../text/time.ts';
 import { changeTable } from './changes.ts';
-import { deadlineLine, endpointRows, lines, paragraphs, priceLine, stateText, warningLines } from './parts.ts';
+import { deadlineLine, endpointRows, lines, paragraphs, plural, priceLine, stateText, warningLines } from './parts.ts';
 import { waterfall } from './waterfall.ts';
 
 /** Where to reach it, how long each phase took, what it costs, when it goes, and how to end it. */
@@ -20,6 +20,7 @@ export function viewUp(outcome: UpOutcome, page: Page): string {
     ['price', priceLine(outcome.hourly, outcome.untilTtl)],
     ...(outcome.costSoFar === 0 || result === 'created' ? [] : [['so far', formatMoney(outcome.costSoFar)] as const]),
     ['deadline', deadlineLine(outcome.deadline, outcome.enforcers, page)],
+    ...(timings.throttled === 0 ? [] : [['throttled', `${plural(timings.throttled, 'request')}, sent again`] as const]),
   ];
   return paragraphs([
     head,

@@ -13,7 +13,7 @@ import { SOCKET_NAME } from './layout.ts';
 export type KeeperRequest =
   /** Durable when answered. */
   | { readonly verb: 'apply'; readonly fence: number; readonly wanted: Wanted }
-  | { readonly verb: 'release'; readonly fence: number; readonly key: string }
+  | { readonly verb: 'release'; readonly fence: number; readonly keys: readonly string[] }
   | { readonly verb: 'status' }
   /** Answered when the version passes `version`, at the latest after `maxMs`. */
   | { readonly verb: 'wait'; readonly version: number; readonly maxMs: number }

@@ -9,7 +9,10 @@ import { Fault } from '../fault.ts';
  * @throws Fault `conflict` `fenced`; `not-found` `spin-gone` where the folder of the incarnation is not there
  */
 export function claimFence(folder: string, fence: number): void {
-  refuseLower(folder, fence);
+  const seen = readFences(folder);
+  refuseBelow(seen, fence);
+  // Claimed before, and nobody has claimed since: one look is enough for the many requests of one command.
+  if (seen.length === 1 && seen[0] === fence) return;
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (thrown) {
@@ -24,7 +27,11 @@ export function claimFence(folder: string, fence: number): void {
 
 /** @throws Fault `conflict` `fenced` */
 export function refuseLower(folder: string, fence: number): void {
-  const highest = Math.max(0, ...readFences(folder));
+  refuseBelow(readFences(folder), fence);
+}
+
+function refuseBelow(seen: readonly number[], fence: number): void {
+  const highest = Math.max(0, ...seen);
   if (fence < highest) {
     throw new Fault('conflict', 'fenced', `another process took the lease over (its fencing number is ${highest}, this one's ${fence})`);
   }

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { exactDuration } from '../../core/duration.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -10,6 +9,8 @@ import { KEEPER_INSTANCE, MARK_VARIABLE, RUN_VARIABLE, type SpinFolder, writeMar
 
 const START_TIMEOUT_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 10_000;
+const CLOSE_PAUSE_MS = 3;
+const CLOSE_TRIES = 50;
 
 export interface KeeperStart {
   readonly command: readonly [string, ...string[]];
@@ -76,7 +77,8 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
   const log = openSync(folder.keeperLog, 'a', 0o600);
   let problem: string | undefined;
   try {
-    const child = spawn(program, [...args, folder.root], {
+    // Loaded here and now: a command that meets a living keeper does without.
+    const child = process.getBuiltinModule('node:child_process').spawn(program, [...args, folder.root], {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...start.env, [MARK_VARIABLE]: mark, [RUN_VARIABLE]: undefined },
@@ -92,8 +94,9 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
     closeSync(log);
   }
   const giveUp = call.clock.now() + START_TIMEOUT_MS;
-  for (let pause = 4; ; pause = Math.min(50, pause * 1.2)) {
-    await call.clock.sleep(pause, call.signal);
+  // Closely for as long as a start takes where nothing else goes on, as everything waits for it.
+  for (let tries = 1; ; tries++) {
+    await call.clock.sleep(tries <= CLOSE_TRIES ? CLOSE_PAUSE_MS : Math.min(50, tries - CLOSE_TRIES), call.signal);
     const asked = await askKeeper(folder.root, { verb: 'status' }, START_TIMEOUT_MS, call.signal);
     if (asked.state === 'answered') return;
     if (problem !== undefined || call.clock.now() >= giveUp) {

@@ -65,14 +65,17 @@ export async function runKeeper(options: KeeperOptions): Promise<KeeperEnd> {
   const stopWhenEmpty = (): void => {
     if (kept.wanted.length === 0) settled.resolve('released');
   };
-  const answer = (request: KeeperRequest, gone: AbortSignal): Promise<KeeperStatus> =>
-    respond(request, { kept, services, routes, folder, clock, stopWhenEmpty }, AbortSignal.any([gone, over.signal]));
+  let asked = false;
+  const answer = (request: KeeperRequest, gone: AbortSignal): Promise<KeeperStatus> => {
+    // Whoever started this keeper waits for its first answer, and then has to write it down: time to load what starts processes.
+    if (!asked) setImmediate(() => void processStarter());
+    asked = true;
+    return respond(request, { kept, services, routes, folder, clock, stopWhenEmpty }, AbortSignal.any([gone, over.signal]));
+  };
 
   const control = await serveControl(folder.root, answer);
   options.signal.addEventListener('abort', () => settled.resolve('interrupted'), { once: true });
   if (options.signal.aborted) settled.resolve('interrupted');
-  // While whoever started this keeper writes down that it answers.
-  void processStarter();
   void health.run(over.signal);
   void logs.follow(over.signal);
   const adopted = await services.adopt();
@@ -125,8 +128,8 @@ async function respond(request: KeeperRequest, desk: Desk, signal: AbortSignal):
       await (request.wanted.kind === 'service' ? services.apply(request.wanted) : routes.apply(request.wanted));
       break;
     case 'release': {
-      const wanted = kept.find(request.key);
-      if (wanted !== undefined) await (wanted.kind === 'service' ? services.release(wanted) : routes.release(wanted));
+      const wanted = request.keys.flatMap((key) => kept.find(key) ?? []);
+      await Promise.all(wanted.map((one) => (one.kind === 'service' ? services.release(one) : routes.release(one))));
       break;
     }
     case 'enforce':

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { isoTime } from '../../core/clock.ts';
 import { InternalError } from '../../core/errors.ts';
 import { addMoney, type Known, type NanoUsd } from '../../core/money.ts';
+import type { Spec } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
 import type { Call, CreateRequest, Enforcer, Handle, Provider, Shape, SpinRef, Target } from '../provider.ts';
 import { bindService } from './bind.ts';
-import { askKeeper, type KeeperRequest } from './control.ts';
+import { askKeeper } from './control.ts';
 import { execInInstance } from './exec.ts';
 import { claimFence } from './fences.ts';
 import { inventory, reclaim } from './inventory.ts';
@@ -17,6 +18,7 @@ import { readLogs } from './log-reader.ts';
 import { observeTargets } from './observe.ts';
 import { preflight } from './preflight.ts';
 import { releaseKeeper, releaseUnkept } from './release.ts';
+import { releaseTogether } from './release-together.ts';
 import { destroySecret, issueSecret } from './secrets.ts';
 import { makeVolume, removeVolume, snapshotVolume, volumePath } from './volumes.ts';
 
@@ -53,6 +55,14 @@ export function createLocalProvider(options: LocalOptions): Provider {
     name: 'local',
     kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
 
+    unsupported,
+
+    // This machine is the only place there is.
+    locate: () => Promise.resolve({}),
+
+    // The config has said all prices.
+    quote: () => Promise.resolve(),
+
     preflight: (spin, plan) => preflight(options, folderOf(spin), plan),
 
     create: (request, call) => {
@@ -88,6 +98,12 @@ export function createLocalProvider(options: LocalOptions): Provider {
 
     reclaim: (found, call) => reclaim(options, found, call),
 
+    // Nothing is ever marked here: what has no record is known by its age.
+    mark: () => Promise.resolve(),
+
+    // Whatever lies in this state location is ours.
+    own: () => Promise.resolve(),
+
     price: (shape) => priceOf(options.prices, shape),
 
     enforce: async (spin, deadline, fence, call) => {
@@ -108,8 +124,22 @@ export function createLocalProvider(options: LocalOptions): Provider {
 
     exec: (spin, request, call) => execInInstance(options, folderOf(spin), spin, request, call),
 
+    credentials: () => Promise.reject(new Fault('invalid', 'no-credentials', 'a local spin has no credentials: it runs as the user')),
+
+    billed: () => Promise.reject(new Fault('invalid', 'never-billed', 'nobody sends a bill for this machine')),
+
     snapshot: (spin, volume, file, call) => snapshotVolume(folderOf(spin).volumes, volume, file, call.signal),
   };
+}
+
+/** What only a cloud has. */
+function unsupported({ databases, volumes }: Spec): readonly string[] {
+  return [
+    ...Object.keys(databases).map((name) => `databases.${name}: it has no managed databases`),
+    ...Object.entries(volumes).flatMap(([name, { from }]) =>
+      from === 'snapshot' || from === 'disk' ? [`volumes.${name}: it has no disks; use folder or archive`] : [],
+    ),
+  ];
 }
 
 async function create(request: CreateRequest, call: Call, options: LocalOptions, folder: SpinFolder, start: KeeperStart): Promise<Handle> {
@@ -141,8 +171,10 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
       await askLiving(folder, { verb: 'apply', fence: request.fence, wanted: wantedOf(request) }, start, call);
       return { key: request.key };
     }
+    case 'identity':
+    case 'database':
     case 'firewall':
-      throw new InternalError('the local provider makes no firewalls');
+      throw new InternalError(`the local provider makes no ${desire.kind}`);
   }
 }
 
@@ -170,9 +202,8 @@ async function release(
     case 'service':
     case 'route':
     case 'registration': {
-      const request: KeeperRequest = { verb: 'release', fence, key: target.key };
       try {
-        const status = await askLiving(folder, request, start, call);
+        const status = await releaseTogether(folder, fence, target.key, start, call);
         return status.resources[target.key] === undefined ? 'absent' : 'requested';
       } catch (thrown) {
         // A folder in which no keeper ever was: nothing can have been started from it but what the marks show.
@@ -180,6 +211,8 @@ async function release(
         throw thrown;
       }
     }
+    case 'identity':
+    case 'database':
     case 'firewall':
       return 'absent';
   }

@@ -18,7 +18,7 @@ export async function preflight(
   const services = plan.resources.flatMap(({ desire }) => (desire.kind === 'service' ? [desire.service] : []));
   for (const service of services) checks.push(...checkService(service, options.env));
   for (const { desire } of plan.resources) {
-    if (desire.kind !== 'volume' || desire.source.from === 'empty') continue;
+    if (desire.kind !== 'volume' || (desire.source.from !== 'folder' && desire.source.from !== 'archive')) continue;
     const found = existsSync(desire.source.path);
     checks.push(check(`volume ${desire.name}`, found, found ? desire.source.path : `${desire.source.path} does not exist`));
   }

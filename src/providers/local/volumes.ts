@@ -123,7 +123,7 @@ export async function snapshotVolume(root: string, name: string, file: string, s
 }
 
 async function fill(into: string, name: string, source: VolumeSource, signal: AbortSignal): Promise<void> {
-  if (source.from === 'empty') return;
+  if (source.from !== 'folder' && source.from !== 'archive') return;
   const path = await realpath(source.path).catch((thrown: unknown) => {
     if (systemCode(thrown) !== 'ENOENT' && systemCode(thrown) !== 'ENOTDIR') throw thrown;
     throw new Fault('invalid', 'volume-source-missing', `volume ${name}: ${source.path} does not exist`);

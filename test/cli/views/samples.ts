@@ -15,6 +15,7 @@ export const timings: Timings = {
   timeToServeMs: 600,
   convergenceMs: 610,
   bootstrap: { healthy: 2, failed: 0, byClass: {} },
+  throttled: 0,
   totalMs: 620,
 };
 

@@ -151,7 +151,7 @@ export function serviceSpec(dir: string, spec: Partial<ServiceSpec> & { readonly
     },
     restart: { policy: 'always', max: 5, windowMs: 60_000 },
     drain: { signal: 'SIGTERM', timeoutMs: 2_000 },
-    cloud: { instanceTypes: [], spot: false },
+    cloud: { instanceTypes: [], spot: false, address: 'private' },
     ...spec,
   };
 }

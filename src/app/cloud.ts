@@ -1,0 +1,81 @@
+import { isoTime } from '../core/clock.ts';
+import { incarnationTime, type SpinId } from '../core/ids.ts';
+import { OWNED, type Tags } from '../core/tags.ts';
+import { Fault } from '../providers/fault.ts';
+import type { Found, Provider } from '../providers/provider.ts';
+import type { App } from './context.ts';
+import { silent } from './emitter.ts';
+import type { CloudLsOutcome, CloudSpin } from './outcomes.ts';
+import { providersInUse } from './providers.ts';
+
+/** The things of one life of a spin, as its provider's tags tell it; no record is read. */
+export interface Sighting {
+  readonly provider: Provider;
+  readonly found: readonly [Found, ...Found[]];
+}
+
+export interface Sightings {
+  readonly seen: readonly Sighting[];
+  /** Providers that could not be asked, with the reason. */
+  readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
+}
+
+/** Lists what the providers have by tags alone, whatever state location owns it; the newest life of an ID first. */
+export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const scope = { everyone: true, ...(id === undefined ? {} : { id }) };
+  const seen: Sighting[] = [];
+  const unlisted: { provider: string; problem: string }[] = [];
+  for (const provider of await providersInUse(app)) {
+    try {
+      const found = await provider.inventory(scope, call);
+      for (const [first, ...others] of Map.groupBy(found, (thing) => `${thing.id}/${thing.incarnation}`).values())
+        if (first !== undefined) seen.push({ provider, found: [first, ...others] });
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      unlisted.push({ provider: provider.name, problem: thrown.message });
+    }
+  }
+  return { seen: seen.toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1)), unlisted };
+}
+
+/** Every spin that a provider has something of, from tags alone, sorted by ID. */
+export async function lsCloud(app: App): Promise<CloudLsOutcome> {
+  const { seen, unlisted } = await sightings(app);
+  // After the listing, so that what an `up` made meanwhile has its record by now.
+  const records = await app.store.scan((record) => `${record.id}/${record.incarnation}`);
+  const recorded = new Set(records.seen);
+  return { spins: seen.map((sighting) => cloudSpin(app, sighting, recorded)).toReversed(), unlisted };
+}
+
+/** All tags of a life: its things carry the same ones, but for what belongs to each. */
+export function tagsOf({ found }: Sighting): Tags {
+  return Object.assign({}, ...found.map((thing) => thing.tags ?? {})) as Tags;
+}
+
+function cloudSpin(app: App, sighting: Sighting, recorded: ReadonlySet<string>): CloudSpin {
+  const { found, provider } = sighting;
+  const [first] = found;
+  const tags = tagsOf(sighting);
+  const born = incarnationTime(first.incarnation);
+  const orphans = found.flatMap(({ orphanSince }) => (orphanSince === undefined ? [] : [orphanSince]));
+  const state = tags[OWNED.state];
+  return {
+    id: first.id,
+    incarnation: first.incarnation,
+    provider: provider.name,
+    ...first.place,
+    ...(tags[OWNED.owner] === undefined ? {} : { owner: tags[OWNED.owner] }),
+    ...(Number.isNaN(born) ? {} : { createdAt: isoTime(born) }),
+    ...(tags[OWNED.deadline] === undefined ? {} : { deadline: tags[OWNED.deadline] }),
+    // A provider that does not say so has but the things of this state location.
+    ours: state === undefined || state === app.stateTag,
+    recorded: recorded.has(`${first.id}/${first.incarnation}`),
+    ...(orphans.length === 0 ? {} : { orphanSince: isoTime(Math.min(...orphans)) }),
+    things: found.map(({ resource, kind, what }) => ({ resource, kind, what })),
+  };
+}
+
+function nameOf({ found: [{ id, incarnation }] }: Sighting): string {
+  return `${id}/${incarnation}`;
+}

@@ -1,0 +1,142 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { adopt } from '../../src/app/adopt.ts';
+import { lsCloud } from '../../src/app/cloud.ts';
+import { credentials } from '../../src/app/credentials.ts';
+import { down } from '../../src/app/down.ts';
+import { gc } from '../../src/app/gc.ts';
+import { ls } from '../../src/app/ls.ts';
+import { up } from '../../src/app/up.ts';
+import { parseSpinId } from '../../src/core/ids.ts';
+import { OWNED } from '../../src/core/tags.ts';
+import { Fault } from '../../src/providers/fault.ts';
+import { appFor, Place, type Setup } from './world.ts';
+
+const SPEC = `
+ttl: 4h
+name: shop
+tags: { team: core }
+services:
+  db: { run: db, port: auto }
+  web: { run: web, expose: auto, needs: [db], replicas: 2 }
+`;
+const MINUTE = 60_000;
+const SHOP = parseSpinId('shop');
+
+let place: Place;
+beforeEach(() => {
+  place = new Place();
+});
+
+const app = (setup: Setup = {}) => appFor(place, { spec: SPEC, answer: true, ...setup });
+const bringUp = (setup: Setup = {}) => place.run(up(app(setup), { file: '-', onFailure: 'keep' }));
+const listed = async () => (await lsCloud(app())).spins.map(({ id, ours, recorded }) => ({ id, ours, recorded }));
+
+async function loseTheRecord(): Promise<void> {
+  const stored = (await place.store.read(SHOP)) ?? expect.fail();
+  await place.store.remove(SHOP, stored.version);
+}
+
+function giveToOthers(): void {
+  for (const thing of place.world.at()) thing.tags = { ...thing.tags, [OWNED.state]: 'of-another' };
+}
+
+describe('what the providers have', () => {
+  it('is listed with a record and without', async () => {
+    await bringUp();
+    expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: true }]);
+    await loseTheRecord();
+    expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: false }]);
+    giveToOthers();
+    expect(await listed()).toEqual([{ id: 'shop', ours: false, recorded: false }]);
+  });
+
+  it('tells owner and things, and whom it could not ask', async () => {
+    await bringUp();
+    const { spins } = await lsCloud(app());
+    expect(spins).toMatchObject([{ owner: 'ada', provider: 'fake', createdAt: expect.stringMatching(/^20/) }]);
+    expect(spins[0]?.things.map(({ resource }) => resource)).toContain('service.web@1');
+    place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
+    expect(await lsCloud(app())).toEqual({ spins: [], unlisted: [{ provider: 'fake', problem: 'the token is expired' }] });
+  });
+});
+
+describe('adopting a spin whose record is lost', () => {
+  it('with its spec goes on where it was: nothing is made again', async () => {
+    await bringUp();
+    const made = [...place.world.made];
+    await loseTheRecord();
+    expect(await place.run(adopt(app(), { id: 'shop', file: '-' }))).toMatchObject({ tookOver: false, withSpec: true, owner: 'ada' });
+    expect(await bringUp()).toMatchObject({ result: expect.stringMatching(/resumed|changed|unchanged/) });
+    expect(place.world.made).toEqual(made);
+    expect(await bringUp()).toMatchObject({ result: 'unchanged' });
+  });
+
+  it('without its spec is enough to list it and to take it down', async () => {
+    await bringUp();
+    await loseTheRecord();
+    await place.run(adopt(app(), { id: 'shop' }));
+    expect((await ls(app())).spins).toMatchObject([{ id: 'shop', owner: 'ada', tags: { team: 'core' }, instances: expect.any(Number) }]);
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released', left: [] }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
+  it('takes over what another state location owns only when it is agreed to', async () => {
+    await bringUp();
+    await loseTheRecord();
+    giveToOthers();
+    await expect(place.run(adopt(app({ answer: false }), { id: 'shop' }))).rejects.toMatchObject({ code: 'declined' });
+    expect((await place.store.list()).records).toEqual([]);
+    expect(await place.run(adopt(app(), { id: 'shop' }))).toMatchObject({ tookOver: true });
+    expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: true }]);
+  });
+
+  it('is refused where there is a record, or nothing to adopt', async () => {
+    await bringUp();
+    await expect(place.run(adopt(app(), { id: 'shop' }))).rejects.toMatchObject({ code: 'change-refused' });
+    await expect(place.run(adopt(app(), { id: 'nobody' }))).rejects.toMatchObject({ code: 'spin-not-found', hint: 'spin ls --cloud' });
+  });
+});
+
+describe('a sweep of a provider that can mark', () => {
+  it('marks an orphan first, deletes it in a later sweep, and unmarks what was adopted meanwhile', async () => {
+    place.world.marks = true;
+    await bringUp();
+    await loseTheRecord();
+    await place.clock.advance(20 * MINUTE);
+    const sweep = () => place.run(gc(app(), { dryRun: false }));
+    expect((await sweep()).swept).toMatchObject([{ result: 'marked' }]);
+    expect(place.world.at().length).toBeGreaterThan(0);
+    expect((await sweep()).swept).toEqual([]);
+    await place.clock.advance(MINUTE);
+    expect((await sweep()).swept).toMatchObject([{ result: 'reclaimed' }]);
+    expect(place.world.at()).toEqual([]);
+  });
+});
+
+describe('where a spin lives', () => {
+  it('is written down before anything is made, and goes with every call', async () => {
+    place.world.place = { account: '123456789012', region: 'eu-central-1' };
+    await bringUp();
+    expect((await place.store.read(SHOP))?.record.place).toEqual(place.world.place);
+    expect(place.world.one('service.db').spin.place).toEqual(place.world.place);
+  });
+
+  it('that may not be worked in leaves no record', async () => {
+    place.world.fail('locate', new Fault('denied', 'account-not-allowed', 'account 1 is not one of aws.accounts'));
+    await expect(bringUp()).rejects.toMatchObject({ kind: 'denied' });
+    expect((await place.store.list()).records).toEqual([]);
+  });
+});
+
+describe('credentials of a spin', () => {
+  it('never outlive it', async () => {
+    await bringUp();
+    const now = place.clock.now();
+    expect(await credentials(app(), { id: 'shop' })).toMatchObject({ id: 'shop', expiresAt: now + 60 * MINUTE });
+    const { expiresAt } = await credentials(app(), { id: 'shop', duration: '12h' });
+    expect(expiresAt - now).toBeLessThanOrEqual(240 * MINUTE);
+    await expect(credentials(app(), { id: 'shop', duration: '5m' })).rejects.toMatchObject({ code: 'usage' });
+    await place.clock.advance(230 * MINUTE);
+    await expect(credentials(app(), { id: 'shop' })).rejects.toMatchObject({ code: 'change-refused' });
+  });
+});
