@@ -111,19 +111,13 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
   const releasing = transition(resource, { ...base(resource), ...handle, status: 'releasing', since });
   await put(work, releasing);
-  const target = targetOf(work.session.record, releasing);
-  const release = (): Promise<'requested' | 'absent'> =>
-    withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
-  // Asked first and told while the answer is awaited: what is told of twenty resources must not hold back their release.
-  let asked = release();
-  asked.catch(() => undefined);
-  await new Promise((resolve) => setImmediate(resolve));
   emit({ type: 'resource.releasing', resource: resource.key });
   try {
+    const target = targetOf(work.session.record, releasing);
     let stalled = true;
-    for (; stalled; asked = release()) {
+    while (stalled) {
       stalled = false;
-      const answer = await asked;
+      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
       if (answer === 'absent') break;
       await watch.until(target, deadline, (seen) => {
         if (seen.state === 'absent') return true;
