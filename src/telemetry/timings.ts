@@ -24,6 +24,8 @@ export interface Timings {
   readonly bootstrap: BootstrapTally;
   /** M5: the slowest issuance of a secret. */
   readonly secretIssuanceMs?: number;
+  /** M7: requests that a cloud refused for being one too many (429 and 503), and that were sent again. */
+  readonly throttled: number;
   /** From the first to the last event of the command. */
   readonly totalMs: number;
 }
@@ -32,7 +34,7 @@ export interface Timings {
 export function foldTimings(events: readonly SpinEvent[]): Timings {
   const command = lastCommand(events);
   const [first] = command;
-  if (first === undefined) return { phases: [], bootstrap: tallyBootstraps([]), totalMs: 0 };
+  if (first === undefined) return { phases: [], bootstrap: tallyBootstraps([]), throttled: 0, totalMs: 0 };
   const start = parseTime(first.time);
   const marks = marksOf(command, start);
   const at = (wanted: (mark: Mark) => boolean): readonly number[] => marks.filter(wanted).map((mark) => mark.end);
@@ -49,6 +51,7 @@ export function foldTimings(events: readonly SpinEvent[]): Timings {
     ...(convergenceMs === undefined ? {} : { convergenceMs }),
     bootstrap: tallyBootstraps(command),
     ...(secretIssuanceMs === undefined ? {} : { secretIssuanceMs }),
+    throttled: command.filter(({ type }) => type === 'cloud.throttled').length,
     totalMs: last(at(() => true)) ?? 0,
   };
 }
