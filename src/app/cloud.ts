@@ -6,7 +6,7 @@ import type { Found, Provider } from '../providers/provider.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { CloudLsOutcome, CloudSpin } from './outcomes.ts';
-import { providersInUse } from './providers.ts';
+import { providersInReach } from './providers.ts';
 
 /** The things of one life of a spin, as its provider's tags tell it; no record is read. */
 export interface Sighting {
@@ -26,7 +26,7 @@ export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
   const scope = { everyone: true, ...(id === undefined ? {} : { id }) };
   const seen: Sighting[] = [];
   const unlisted: { provider: string; problem: string }[] = [];
-  for (const provider of await providersInUse(app)) {
+  for (const { provider } of await providersInReach(app)) {
     try {
       const found = await provider.inventory(scope, call);
       for (const [first, ...others] of Map.groupBy(found, (thing) => `${thing.id}/${thing.incarnation}`).values())

@@ -21,7 +21,10 @@ export interface App {
   readonly stateTag: string;
   /** @throws SpinError `provider-unknown`, with a suggestion */
   provider(name: string): Promise<Provider>;
+  /** Providers that the config speaks of: a sweep asks them, and so do those that a record names. */
   readonly providers: readonly string[];
+  /** Providers that could have something of ours as far as the environment tells: asked only where a user looks beyond the records. */
+  readonly reachable: readonly string[];
   /** This process as a lease holder. */
   holder(command: string): Holder;
   /** Whether the process of a holder lives: false only where that is certain. */

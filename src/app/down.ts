@@ -6,13 +6,14 @@ import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
 import { runEvacuation } from '../lifecycle/evacuate.ts';
 import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
 import type { Work } from '../lifecycle/work.ts';
+import { Fault } from '../providers/fault.ts';
 import type { Found } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
-import { providersInUse } from './providers.ts';
+import { providersInReach } from './providers.ts';
 import { requestedId } from './spec-request.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 
@@ -210,9 +211,15 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const deadline = app.clock.now() + 60_000;
   let reclaimed = 0;
-  for (const provider of await providersInUse(app)) {
+  const unasked: string[] = [];
+  for (const { provider, inUse } of await providersInReach(app)) {
     for (;;) {
-      const listed = await provider.inventory({ id }, call);
+      const listed = await provider.inventory({ id }, call).catch((thrown: unknown) => {
+        // Nobody said that it is used: that it cannot be asked is told, and hinders nothing.
+        if (inUse || !(thrown instanceof Fault)) throw thrown;
+        unasked.push(`${provider.name}: ${thrown.message}`);
+        return [];
+      });
       // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.
       const live = (await app.store.read(id))?.record.incarnation;
       const found = listed.filter(
@@ -225,7 +232,8 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
       await app.clock.sleep(100, app.signal);
     }
   }
-  return { id, result: reclaimed === 0 ? 'absent' : 'released', left: [], releasedResources: reclaimed, secretsDestroyed: 0 };
+  const result = reclaimed === 0 ? 'absent' : 'released';
+  return { id, result, left: [], releasedResources: reclaimed, secretsDestroyed: 0, ...(unasked.length === 0 ? {} : { unasked }) };
 }
 
 function countOf(found: readonly Found[]): number {

@@ -2,6 +2,7 @@
 import type { FaultNote, SpinEvent } from '../core/events.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
+import type { BilledReport } from '../cost/billed.ts';
 import type { CostReport } from '../cost/report.ts';
 import type { Verdict } from '../gc/verdict.ts';
 import type { Check, Endpoint, Enforcer, InstanceObservation } from '../providers/provider.ts';
@@ -152,6 +153,8 @@ export interface DownResult {
   readonly result: 'released' | 'absent' | 'kept' | 'failed';
   /** Proven by an empty inventory. */
   readonly left: readonly string[];
+  /** Providers that could not be asked whether they have something of it, with the reason; the config speaks of none of them. */
+  readonly unasked?: readonly string[];
   readonly releasedResources: number;
   readonly secretsDestroyed: number;
   readonly timings?: Timings;
@@ -202,6 +205,8 @@ export interface GcOutcome {
 export interface CostOutcome extends CostReport {
   readonly from?: string;
   readonly to: string;
+  /** What was billed, where it was asked for. */
+  readonly billed?: BilledReport;
 }
 
 export interface EventsOutcome {

@@ -1,11 +1,14 @@
+import { join } from 'node:path';
 import type { App, Question } from '../app/context.ts';
 import { systemClock } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
 import type { SpinEvent } from '../core/events.ts';
 import { digest } from '../core/ids.ts';
 import type { Provider } from '../providers/provider.ts';
-import { loadConfig } from '../spec/config.ts';
+import { type LoadedConfig, loadConfig, type Settings } from '../spec/config.ts';
+import { folderOf } from '../spec/config-layers.ts';
 import { createFileStore } from '../store/file-store.ts';
+import type { Store } from '../store/store.ts';
 import { isAlive, thisHolder, userName } from './holder.ts';
 import type { Globals } from './program.ts';
 import { VERSION } from './version.ts';
@@ -30,7 +33,7 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
   const flags = globals.state === undefined ? {} : { state: globals.state };
   const config = await loadConfig({ cwd, home: world.home, env, user: userName, flags, noConfig: !globals.config });
   const { settings } = config;
-  const store = createFileStore({ dir: settings.state, clock: systemClock });
+  const store = await openStore(settings.state, world);
   let tag: string | undefined;
   const stateTag = (): string => (tag ??= digest(store.location).slice(0, 16));
   // What is started later, in the background or at the deadline, must find the same state.
@@ -42,7 +45,11 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
     const make = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined;
     if (make === undefined) throw unknownProvider(name);
     return make({
-      stateDir: store.location,
+      stateDir: machineFolder(world, store.location),
+      cacheDir: cacheFolder(world),
+      aws: settings.aws,
+      version: VERSION,
+      templatesDir: installation.templates,
       stateTag: stateTag(),
       env,
       prices: settings.prices,
@@ -63,7 +70,8 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
     get stateTag() {
       return stateTag();
     },
-    providers: PROVIDER_NAMES,
+    providers: inUse(settings, config.values),
+    reachable: inReach(env),
     provider(name) {
       const provider = loaded.get(name) ?? loadProvider(name);
       loaded.set(name, provider);
@@ -94,7 +102,38 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
 }
 
 /** The keys of PROVIDERS, without loading the registry; test/cli/compose.test.ts holds the two together. */
-export const PROVIDER_NAMES: readonly string[] = ['local'];
+export const PROVIDER_NAMES: readonly string[] = ['aws', 'local'];
+
+/** A bucket is shared; what runs on this machine, and what is cached, needs a folder of its own. */
+function machineFolder({ env, home }: World, location: string): string {
+  if (!location.startsWith(BUCKET)) return location;
+  return join(folderOf(env['XDG_STATE_HOME'], join(home, '.local', 'state')), 'spin', 'shared', digest(location).slice(0, 16));
+}
+
+function cacheFolder({ env, home }: World): string {
+  return join(folderOf(env['XDG_CACHE_HOME'], join(home, '.cache')), 'spin');
+}
+
+const BUCKET = 's3://';
+
+async function openStore(location: string, world: World): Promise<Store> {
+  if (!location.startsWith(BUCKET)) return createFileStore({ dir: location, clock: systemClock });
+  const [{ createS3Store }, { parseS3Location }] = await Promise.all([import('../store/s3-store.ts'), import('../store/s3/location.ts')]);
+  return createS3Store({ ...parseS3Location(location), clock: systemClock, env: world.env, cacheDir: cacheFolder(world) });
+}
+
+/** Whose inventories a sweep asks: nobody who has never been near a cloud waits for its credentials. */
+function inUse({ provider, state }: Settings, values: LoadedConfig['values']): readonly string[] {
+  const spoken = Object.entries(values).some(([path, value]) => path.startsWith('aws.') && value.origin !== 'default');
+  return PROVIDER_NAMES.filter((name) => name !== 'aws' || provider === 'aws' || spoken || state.startsWith(BUCKET));
+}
+
+/** What tells that somebody works on AWS, though maybe not with spin. */
+const AWS_VARIABLES = ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE', 'AWS_ACCESS_KEY_ID', 'AWS_ROLE_ARN'];
+
+function inReach(env: World['env']): readonly string[] {
+  return AWS_VARIABLES.some((name) => (env[name] ?? '') !== '') ? PROVIDER_NAMES : ['local'];
+}
 
 function unknownProvider(name: string): SpinError {
   return new SpinError('provider-unknown', `there is no provider ${JSON.stringify(name)}`, {

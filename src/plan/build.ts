@@ -19,7 +19,10 @@ export const IDENTITY: ResourceAddress = 'identity.identity';
 export function buildPlan(spec: Spec, world: PlanWorld): Plan {
   const drafts = [
     { address: KEEPER, desire: { kind: 'keeper' as const }, needs: [] },
-    { address: IDENTITY, desire: { kind: 'identity' as const, secrets: Object.keys(spec.secrets) }, needs: [KEEPER] },
+    // Without a secret there is nothing that an instance would need a role for.
+    ...(Object.keys(spec.secrets).length === 0
+      ? []
+      : [{ address: IDENTITY, desire: { kind: 'identity' as const, secrets: Object.keys(spec.secrets).toSorted() }, needs: [KEEPER] }]),
     ...Object.entries(spec.secrets).map(([name, source]) => ({
       address: `secret.${name}`,
       // A file's path is absolute; only a command has a folder to run in.
@@ -128,9 +131,10 @@ export function instanceOf(service: ServiceSpec): Omit<ServiceSpec, 'replicas' |
 function digestOf(spec: Spec, desire: Desire): string {
   switch (desire.kind) {
     case 'service': {
-      const instance = instanceOf(desire.service);
-      const secrets = desire.service.secrets.map((use) => spec.secrets[use.secret]);
-      const volumes = desire.service.volumes.map((use) => spec.volumes[use.volume]);
+      const uses = usesOf(desire.service);
+      const instance = { ...instanceOf(desire.service), ...uses };
+      const secrets = uses.secrets.map((use) => spec.secrets[use.secret]);
+      const volumes = uses.volumes.map((use) => spec.volumes[use.volume]);
       return digest({ instance, baseDir: desire.baseDir, secrets, volumes });
     }
     case 'registration': {
@@ -141,15 +145,24 @@ function digestOf(spec: Spec, desire: Desire): string {
         service === undefined ? '' : digestOf(spec, { kind: 'service', service, baseDir: spec.baseDir }),
       ]);
     }
+    case 'firewall':
+      return digest({ ...desire, reaches: desire.reaches.toSorted((a, b) => (a.service < b.service ? -1 : 1)) });
     case 'keeper':
     case 'identity':
     case 'secret':
     case 'volume':
     case 'database':
-    case 'firewall':
     case 'route':
       return digest(desire);
   }
+}
+
+/** What a service uses, in an order of its own: to write the keys of a spec in another one must replace nothing. */
+function usesOf({ secrets, volumes }: ServiceSpec): Pick<ServiceSpec, 'secrets' | 'volumes'> {
+  return {
+    secrets: secrets.toSorted((a, b) => (a.secret < b.secret ? -1 : 1)),
+    volumes: volumes.toSorted((a, b) => (a.volume < b.volume ? -1 : 1)),
+  };
 }
 
 function strategyOf(desire: Desire): Strategy {

@@ -1,20 +1,29 @@
 import type { Known, NanoUsd } from '../core/money.ts';
+import type { AwsSettings } from '../spec/config.ts';
 import type { Provider } from './provider.ts';
 
 /** What the composition root gives to a provider. */
 export interface ProviderSetup {
-  /** Absolute folder of the state location, and its digest. */
+  /** Absolute folder for what runs on this machine; the state location itself where that is a folder. */
   readonly stateDir: string;
+  /** Absolute folder for what may be lost. */
+  readonly cacheDir: string;
+  /** Digest of the state location. */
   readonly stateTag: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prices: { readonly local: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> } };
   readonly ports: { readonly from: number; readonly to: number };
   readonly logs: { readonly maxBytes: number; readonly files: number };
+  readonly aws: AwsSettings;
+  readonly version: string;
+  /** Folder of the installed package's templates; absolute. */
+  readonly templatesDir: string;
   readonly keeperCommand: readonly [string, ...string[]];
   readonly selfCommand: readonly [string, ...string[]];
 }
 
 /** Every provider, by the name that a spec gives it; loaded when it is first asked for. A new one is a folder and a line here. */
 export const PROVIDERS: Readonly<Record<string, (setup: ProviderSetup) => Promise<Provider>>> = {
+  aws: async ({ aws: settings, ...setup }) => (await import('./aws/aws.ts')).createAwsProvider({ ...setup, settings }),
   local: async (setup) => (await import('./local/local.ts')).createLocalProvider({ ...setup, prices: setup.prices.local }),
 };

@@ -140,3 +140,22 @@ describe('credentials of a spin', () => {
     await expect(credentials(app(), { id: 'shop' })).rejects.toMatchObject({ code: 'change-refused' });
   });
 });
+
+describe('a down without a record', () => {
+  it('asks those that only the environment speaks of too, and says where they could not be asked', async () => {
+    await bringUp();
+    await loseTheRecord();
+    const elsewhere = { ...app(), providers: [], reachable: ['fake'] };
+    place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
+    expect(await place.run(down(elsewhere, { ids: ['shop'] }))).toMatchObject({
+      spins: [{ result: 'absent', unasked: ['fake: the token is expired'] }],
+    });
+    expect(await place.run(down(elsewhere, { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released', left: [] }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
+  it('fails where a provider that is in use cannot be asked', async () => {
+    place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'failed' }] });
+  });
+});

@@ -87,6 +87,7 @@ export function appFor(place: Place, setup: Setup = {}): App {
       return Promise.reject(new SpinError('provider-unknown', `there is no provider ${name}`));
     },
     providers: ['fake'],
+    reachable: [],
     holder: (command): Holder => ({ host, pid, startTime: '1', user: 'ada', command }),
     alive: (holder) => (holder.host === host ? !place.dead.has(holder.pid) : 'unknown'),
     env: {},

@@ -7,7 +7,7 @@ import { lines, plural } from './parts.ts';
 /** One line per spin, and below a failed one what is left of it. */
 export function viewDown({ spins }: DownOutcome, page: Page): string {
   if (spins.length === 0) return 'No spin to take down.';
-  return lines(spins.flatMap((spin) => [lineOf(spin, page, spins.length === 1), ...leftOf(spin, page)]));
+  return lines(spins.flatMap((spin) => [lineOf(spin, page, spins.length === 1), ...leftOf(spin, page), ...unaskedOf(spin, page)]));
 }
 
 /** Of an only spin, the error that follows says why it failed. */
@@ -27,6 +27,10 @@ function lineOf(spin: DownResult, { style }: Page, only: boolean): string {
     case 'failed':
       return `${style.red('✖')} ${id} could not be proven gone${spin.error === undefined || only ? '' : `: ${spin.error.message}`}`;
   }
+}
+
+function unaskedOf({ unasked = [] }: DownResult, { style }: Page): readonly string[] {
+  return unasked.map((why) => style.yellow(`    not asked: ${why}`));
 }
 
 function leftOf({ left }: DownResult, { style }: Page): readonly string[] {
