@@ -27,3 +27,8 @@ export function isoTime(ms: number): string {
 export function parseTime(iso: string): number {
   return Date.parse(iso);
 }
+
+/** A random part of `ms`, so that those who failed together do not try again together ("full jitter"). */
+export function jitter(ms: number, random: () => number = Math.random): number {
+  return random() * ms;
+}

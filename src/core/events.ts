@@ -24,6 +24,11 @@ export const EVENTS = {
   },
   'resource.waiting': { phase: 'bootstrap', level: 'detail', meaning: 'What the resource waits for changed; message says it.' },
   'secret.issued': { phase: 'provision', level: 'detail', meaning: 'A secret was had from its source; ms says how long that took.' },
+  'cloud.paced': {
+    phase: 'provision',
+    level: 'detail',
+    meaning: 'A request waits for its turn, so that the cloud does not throttle it; data.action names it, ms says for how long.',
+  },
   'bootstrap.step': {
     phase: 'bootstrap',
     level: 'detail',

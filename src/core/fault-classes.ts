@@ -98,4 +98,74 @@ export const FAULT_CLASSES = {
     meaning: 'A process is still there after SIGKILL, as one that waits for a disk is.',
     hint: 'Run `spin down ID` again later.',
   },
+  unreachable: {
+    meaning: 'A cloud endpoint could not be reached, or did not answer in time.',
+    hint: 'Check the network, the proxy and `AWS_ENDPOINT_URL`.',
+  },
+  unimplemented: {
+    meaning: 'The endpoint does not implement an action, as an emulator may not, or it is no AWS endpoint.',
+    hint: 'Check `AWS_ENDPOINT_URL`.',
+  },
+  'no-credentials': {
+    meaning: 'There are no credentials for the cloud, or it does not know them.',
+    hint: 'Set `AWS_PROFILE` or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or run `aws sso login`.',
+  },
+  'credentials-expired': { meaning: 'The credentials for the cloud are over.', hint: 'Renew them, for example with `aws sso login`.' },
+  'no-region': { meaning: 'Nothing says in which region to work.', hint: 'Say `region:` in the spec, or set `AWS_REGION`.' },
+  'account-refused': {
+    meaning: 'The credentials are of an account that `aws.accounts` does not list.',
+    hint: 'Use other credentials, or add the account to the config.',
+  },
+  'other-account': {
+    meaning: 'The credentials are of another account than the spin lives in, so nothing can be said about it.',
+    hint: 'Use credentials of the account that is named.',
+  },
+  'other-region': { meaning: 'A spin was looked for in another region than it lives in.', hint: 'Run `spin status ID`.' },
+  busy: {
+    meaning: 'A question that can wait was left out, because requests that cannot were waiting for their turn.',
+    hint: 'Run it again.',
+  },
+  'duration-refused': { meaning: 'AWS gives no credentials for that long, or for that short a time.', hint: 'Give another `--duration`.' },
+  'no-role': {
+    meaning: 'Credentials for one spin need a role to be narrowed, and none is set.',
+    hint: 'Set `aws.credentialsRole` or `aws.role`.',
+  },
+  'secret-too-large': {
+    meaning: 'The value of a secret is longer than its store holds.',
+    hint: 'Keep what is long in a volume, and only its key in a secret.',
+  },
+  'name-taken': {
+    meaning: 'Something that is not of the spin has the name that a resource would get.',
+    hint: 'Delete or rename what is named.',
+  },
+  'no-zone': {
+    meaning: 'No zone has both room for a disk and an instance type of whoever uses it.',
+    hint: 'Name other `instanceTypes`, or other subnets in `aws.subnets`.',
+  },
+  'volume-failed': {
+    meaning: 'A disk could not be made, or broke.',
+    hint: 'Look at its snapshot, and at the key that it is encrypted with.',
+  },
+  'volume-held': {
+    meaning: 'A disk is still attached to an instance.',
+    hint: 'Wait until the instance has ended, or end it, then run the command again.',
+  },
+  'firewall-missing': { meaning: 'What a resource stands behind is not there.', hint: 'Run `spin up` again.' },
+  'database-failed': {
+    meaning: 'A database is in a status that it does not leave by itself.',
+    hint: 'Look at its events in RDS; `spin down ID` deletes it.',
+  },
+  'no-listener': { meaning: 'Exposed services need a load balancer, and none is set.', hint: 'Set `aws.listener`.' },
+  'listener-missing': { meaning: 'The listener of `aws.listener` is not there.', hint: 'Correct `aws.listener`.' },
+  'host-taken': {
+    meaning: 'Another rule of the listener has the host that a service would be reached at.',
+    hint: 'Give `expose.host` another name, or end the spin that has it.',
+  },
+  'target-group-missing': { meaning: 'The target group of a route is not there.', hint: 'Run `spin up` again.' },
+  'instances-missing': { meaning: 'A service has no running instance to put behind its route.', hint: 'Run `spin status ID`.' },
+  'other-currency': { meaning: 'The bill is not in USD.', hint: 'Read it in the Billing console.' },
+  'too-many-pages': { meaning: 'The bill is longer than spin pays to read.', hint: 'Ask for a shorter time: `--since 7d`.' },
+  'endless-list': { meaning: 'A list of the cloud leads from a page to the same page.', hint: 'Run it again.' },
+  'never-billed': { meaning: 'A provider was asked for a bill and never sends one.', hint: 'Use `spin cost` without `--billed`.' },
+  'no-prices': { meaning: 'The price list did not answer in time; prices that are not known stay unknown.', hint: 'Say them in `aws.prices`.' },
 } as const satisfies Readonly<Record<string, FaultClassRow>>;

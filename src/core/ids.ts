@@ -10,6 +10,7 @@ export type SpinId = string & { readonly __spinId: true };
 export type Incarnation = string & { readonly __incarnation: true };
 
 const SPIN_ID = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const INCARNATION = /^[0-9a-hjkmnp-tv-z]{26}$/;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** True where `text` may name a spin. The form keeps an ID inside its folder and valid as a tag value and DNS label. */
@@ -32,6 +33,11 @@ export function parseSpinId(text: string): SpinId {
       data: { id: text },
     },
   );
+}
+
+/** True where `text` may name an incarnation: it becomes the name of a file, and tags that anyone can write tell it. */
+export function isIncarnation(text: string): text is Incarnation {
+  return INCARNATION.test(text);
 }
 
 /** The nearest text that is a valid spin ID, or '' where nothing of `text` can be kept. */

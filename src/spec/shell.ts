@@ -1,6 +1,6 @@
 /**
  * Where in a shell text its end stands. `hard` is any place where no quoting is sure to hold: a here-document,
- * a command substitution, arithmetic, `$'...'`, or just after a `\` or `$` that would take the quoting's first character for its own.
+ * a command substitution, arithmetic, `$'...'`, `"${...`, or just after a `\` or `$` that would take the quoting's first character for its own.
  */
 type Place = 'plain' | 'single' | 'double' | 'comment' | 'hard';
 
@@ -38,6 +38,8 @@ export function quote(value: string): string {
 
 function placeAfter(text: string): Place {
   let place: Place = 'plain';
+  // Of `${` in double quotes: in there a `}` ends it, and quotes mean something else to every shell.
+  let open = 0;
   for (let i = 0; i < text.length; i++) {
     const char = text[i];
     if (place === 'single') {
@@ -50,13 +52,17 @@ function placeAfter(text: string): Place {
       return 'hard';
     } else if (char === '`' || text.startsWith('$(', i) || (place === 'plain' && (text.startsWith('<<', i) || text.startsWith(`$'`, i)))) {
       return 'hard';
+    } else if (text.startsWith('${', i) && (place === 'double' || open > 0)) {
+      open++;
+    } else if (char === '}' && open > 0) {
+      open--;
     } else if (char === '"') {
       place = place === 'double' ? 'plain' : 'double';
     } else if (place === 'plain' && char === "'") {
       place = 'single';
-    } else if (place === 'plain' && char === '#' && (i === 0 || /[\s;|&()]/.test(text[i - 1] ?? ''))) {
+    } else if (place === 'plain' && char === '#' && (i === 0 || /[\s;|&()<>]/.test(text[i - 1] ?? ''))) {
       place = 'comment';
     }
   }
-  return place;
+  return open > 0 ? 'hard' : place;
 }

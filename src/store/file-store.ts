@@ -1,5 +1,6 @@
 import { readdirSync, realpathSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { pid } from 'node:process';
 import type { Clock } from '../core/clock.ts';
 import { SpinError, systemCode } from '../core/errors.ts';
 import { type Incarnation, isSpinId, makeIncarnation, type SpinId } from '../core/ids.ts';
@@ -7,8 +8,9 @@ import { stateProblem } from './disk.ts';
 import { followJournal, journaled, journalFile, journalFolder, openJournal, readJournal } from './journal.ts';
 import { isExpired } from './lease.ts';
 import { ledgerFile, readLedger, settle } from './ledger.ts';
+import { openOutlineCache } from './outline-cache.ts';
 import { decodeOutline, decodeRecord, encodeRecord } from './record-file.ts';
-import { createFirst, readNewest, removeNewest, replaceNewest } from './record-folder.ts';
+import { clearRemoved, createFirst, readNewest, removeNewest, replaceNewest } from './record-folder.ts';
 import type { RecordOutline } from './record.ts';
 import type { Store, StoredRecord, Unreadable } from './store.ts';
 
@@ -26,7 +28,8 @@ const STALE_DRAFT_MS = 3_600_000;
 
 /**
  * Keeps everything in one folder on a local file system:
- * `spins/<id>/` records (record-folder.ts), `journals/<id>/<incarnation>.ndjson`, `ledger.ndjson`, and `drafts/` for files being written.
+ * `spins/<id>/` records (record-folder.ts), `journals/<id>/<incarnation>.ndjson`, `ledger.ndjson`, `outlines.json` (outline-cache.ts), and
+ * `drafts/` for files being written.
  * Nothing is made before the first write.
  */
 export function createFileStore(options: FileStoreOptions): Store {
@@ -43,15 +46,21 @@ export function createFileStore(options: FileStoreOptions): Store {
     return newest === undefined || stored === undefined ? undefined : { version: newest.version, ...stored };
   };
 
-  const readOutline = (id: SpinId): RecordOutline | undefined => {
+  const readOutline = (id: SpinId): { readonly file: string; readonly outline: RecordOutline } | undefined => {
     const newest = readNewest(`${spins}/${id}`);
-    return newest === undefined ? undefined : decodeOutline(newest.text, newest.file, id);
+    const outline = newest === undefined ? undefined : decodeOutline(newest.text, newest.file, id);
+    return newest === undefined || outline === undefined ? undefined : { file: newest.file, outline };
   };
 
   const store: Store = {
     location: dir,
 
-    read: (id) => reading(join(spins, id), () => readRecord(id)),
+    read: (id) =>
+      reading(join(spins, id), () => {
+        const stored = readRecord(id);
+        if (stored === undefined) clearIfAllowed(join(spins, id));
+        return stored;
+      }),
 
     write: (expected, next) => {
       const folder = join(spins, next.record.id);
@@ -71,7 +80,13 @@ export function createFileStore(options: FileStoreOptions): Store {
         return { records: seen, unreadable };
       }),
 
-    scan: (look) => reading(spins, () => scanRecords(spins, readOutline, look)),
+    scan: (look) =>
+      reading(spins, () => {
+        const cache = openOutlineCache({ spins, file: join(dir, 'outlines.json'), drafts, now: clock.now(), pid, read: readOutline });
+        const scanned = scanRecords(spins, (id) => cache.outline(id), look);
+        cache.save();
+        return scanned;
+      }),
 
     append: (event) => openJournal(journalFile(dir, event.id, event.incarnation)).append(event),
 
@@ -89,13 +104,16 @@ export function createFileStore(options: FileStoreOptions): Store {
 
     prune: async (before) => {
       const pruned = new Set<string>();
-      for (const { version, record, lease } of (await store.list()).records) {
+      const { records, unreadable } = await store.list();
+      const known = new Set<string>([...records.map(({ record }) => record.id), ...unreadable.map(({ id }) => id)]);
+      for (const { version, record, lease } of records) {
         if (record.releasedAt === undefined || record.releasedAt >= before || !isExpired(lease, clock.now())) continue;
         if ((await store.remove(record.id, version)) === 'removed') pruned.add(record.incarnation);
       }
       const released = new Map((await store.ledger()).map((entry) => [entry.incarnation, entry.releasedAt]));
       await writing(dir, async () => {
         for (const incarnation of deleteJournals(dir, before, released, readRecord)) pruned.add(incarnation);
+        for (const id of namesIn(spins)) if (isSpinId(id) && !known.has(id)) clearRemoved(join(spins, id));
         deleteStaleDrafts(drafts, clock.now() - STALE_DRAFT_MS);
       });
       return pruned.size;
@@ -152,6 +170,15 @@ function liveIncarnation(id: SpinId, readRecord: (id: SpinId) => StoredRecord | 
     return readRecord(id)?.record.incarnation;
   } catch {
     return 'unreadable';
+  }
+}
+
+/** That nothing is left of a record must not need a state folder that can be written to by whoever reads it. */
+function clearIfAllowed(folder: string): void {
+  try {
+    clearRemoved(folder);
+  } catch {
+    // What was in the way stands there still, and the next write tells of it.
   }
 }
 

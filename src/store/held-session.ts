@@ -83,6 +83,7 @@ export class HeldSession implements Session {
         // Giving back is a courtesy: the lease of a process that ended is free. It must not hide why the disk fails.
         if (!isSpinError(thrown)) throw thrown;
       }
+      await this.#options.store.flush?.();
     });
   }
 
@@ -92,6 +93,7 @@ export class HeldSession implements Session {
       await this.#untilDone(() => this.#options.store.remove(this.record.id, this.#held.version), { absent: 'removed' });
       this.#ended = true;
       this.#beating.abort();
+      await this.#options.store.flush?.();
     });
   }
 

@@ -1,11 +1,12 @@
 import { closeSync, type FSWatcher, openSync, readdirSync, readSync, statSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, parseTime } from '../core/clock.ts';
 import { systemCode } from '../core/errors.ts';
 import { EVENTS, type SpinEvent } from '../core/events.ts';
 import type { Incarnation, SpinId } from '../core/ids.ts';
+import { PHASES } from '../core/phases.ts';
 import { appendLine, parseLines, readLines } from './lines.ts';
-import { isMembers } from './record-shape.ts';
+import { faultNote, type Fields, fits, isMembers, maybe, number, oneOf, text } from './shape.ts';
 
 /** Takes the events of one incarnation. */
 export interface Journal {
@@ -149,12 +150,23 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function isEvent(line: unknown): line is SpinEvent {
-  return (
-    isMembers(line) &&
-    line['v'] === 1 &&
-    typeof line['type'] === 'string' &&
-    Object.hasOwn(EVENTS, line['type']) &&
-    typeof line['time'] === 'string'
-  );
+const EVENT: Fields<keyof SpinEvent> = {
+  v: oneOf([1]),
+  time: (value) => typeof value === 'string' && !Number.isNaN(parseTime(value)),
+  id: text,
+  incarnation: text,
+  trace: text,
+  type: (value) => typeof value === 'string' && Object.hasOwn(EVENTS, value),
+  phase: oneOf(PHASES),
+  resource: maybe(text),
+  instance: maybe(text),
+  fault: maybe(faultNote),
+  ms: maybe(number),
+  message: maybe(text),
+  data: maybe(isMembers),
+};
+
+/** True for a line that is an event of a type that this spin knows. */
+export function isEvent(line: unknown): line is SpinEvent {
+  return fits(line, EVENT);
 }

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isSpinId } from '../core/ids.ts';
 import { flushFile, flushFolder, readIfThere } from './disk.ts';
 import { appendLine, parseLines, readLines } from './lines.ts';
-import { isMembers } from './record-shape.ts';
+import { interval } from './record-shape.ts';
+import { type Fields, fits, listOf, mapOf, oneOf, price, text, time } from './shape.ts';
 import type { LedgerEntry } from './store.ts';
 
 /** The ledger of a state folder. */
@@ -30,15 +32,20 @@ export function readLedger(file: string): readonly LedgerEntry[] {
   return [...entries.values()];
 }
 
-function isEntry(line: unknown): line is LedgerEntry {
-  return (
-    isMembers(line) &&
-    line['v'] === 1 &&
-    typeof line['id'] === 'string' &&
-    typeof line['incarnation'] === 'string' &&
-    typeof line['createdAt'] === 'number' &&
-    typeof line['releasedAt'] === 'number' &&
-    isMembers(line['tags']) &&
-    Array.isArray(line['intervals'])
-  );
+const ENTRY: Fields<keyof LedgerEntry> = {
+  v: oneOf([1]),
+  id: (value) => typeof value === 'string' && isSpinId(value),
+  incarnation: text,
+  provider: text,
+  owner: text,
+  tags: mapOf(text),
+  createdAt: time,
+  releasedAt: time,
+  intervals: listOf(interval),
+  cost: price,
+};
+
+/** True for a line that is an entry of the ledger. */
+export function isEntry(line: unknown): line is LedgerEntry {
+  return fits(line, ENTRY);
 }

@@ -2,8 +2,9 @@ import { messageOf, SpinError } from '../core/errors.ts';
 import type { SpinId } from '../core/ids.ts';
 import type { Desire } from '../plan/plan.ts';
 import { type Document, migrate } from './migrate.ts';
-import { assertOutline, assertStored, isMembers } from './record-shape.ts';
+import { assertOutline, assertStored } from './record-shape.ts';
 import { RECORD_SCHEMA, type RecordOutline, type SpinRecord } from './record.ts';
+import { isMembers } from './shape.ts';
 import type { StoredRecord } from './store.ts';
 
 /** What stands in place of a record between its removal and the deletion of its files. */
@@ -51,7 +52,8 @@ function joined(document: Document): unknown {
     const desire = Object.hasOwn(desires, key) ? desires[key] : undefined;
     return [key, isMembers(outline) ? { ...outline, desire: spelledOut(desire, services) } : outline] as const;
   });
-  return { ...record, spec, resources: Object.fromEntries(resources) };
+  // Records of the first version know of no databases.
+  return { ...record, spec: isMembers(spec) ? { databases: {}, ...spec } : spec, resources: Object.fromEntries(resources) };
 }
 
 function spelledOut(desire: unknown, services: Document): unknown {

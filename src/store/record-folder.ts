@@ -111,6 +111,22 @@ export async function removeNewest(folder: string, drafts: string, name: string,
   return 'removed';
 }
 
+/**
+ * Finishes a removal that a crash cut short; a folder that has a record, or anything else, stays as it is. Where the removal is only
+ * slow, who makes it is told of a conflict, and then finds the record gone.
+ * @throws system errors
+ */
+export function clearRemoved(folder: string): void {
+  const newest = readNewest(folder);
+  if (newest !== undefined && newest.text !== REMOVED) return;
+  const mark = placeOf(basename(newest?.file ?? ''));
+  if (mark !== undefined) return finishRemoval(folder, mark);
+  const names = namesIn(folder);
+  if (names.some((name) => placeOf(name) === undefined)) return;
+  for (const name of names) rmSync(join(folder, name), { force: true });
+  deleteIfEmpty(folder);
+}
+
 async function linkNext(folder: string, drafts: string, name: string, expected: string, text: string): Promise<Place | 'conflict'> {
   const [, life, serial, stamp] = VERSION.exec(expected) ?? [];
   if (life === undefined) return 'conflict';
@@ -135,10 +151,14 @@ function finishRemoval(folder: string, mark: Place): void {
   deleteBelow(folder, mark);
   rmSync(join(folder, `life.${mark.life}`), { force: true });
   rmSync(fileOf(folder, mark), { force: true });
+  deleteIfEmpty(folder);
+}
+
+/** Not empty, a new life has begun in it; not there, somebody else finished the removal. */
+function deleteIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (thrown) {
-    // Somebody else finished the removal, or a new life has begun.
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(thrown) ?? '')) throw thrown;
   }
 }

@@ -1,86 +1,93 @@
-import { isSpinId } from '../core/ids.ts';
+import { isIncarnation, isSpinId } from '../core/ids.ts';
+import { RESOURCE_KINDS } from '../plan/plan.ts';
+import type { Endpoint, Enforcer, Place, Run } from '../providers/provider.ts';
 import { type Interval, type RecordOutline, type ResourceRecord, type SpinRecord, STATUSES } from './record.ts';
+import {
+  type Check,
+  count,
+  faultNote,
+  type Fields,
+  fits,
+  flag,
+  isMembers,
+  listOf,
+  mapOf,
+  maybe,
+  memberOf,
+  number,
+  oneOf,
+  price,
+  shaped,
+  text,
+  time,
+  wrongIn,
+} from './shape.ts';
+import { desire, SPEC } from './spec-shape.ts';
 import type { Holder, Lease, StoredRecord } from './store.ts';
 
-/**
- * A light check by hand of what the code relies on, because it runs for every record of every `spin ls`;
- * the spec inside was validated before it was written. A field that is added to a type and not here does not compile.
- */
-type Check = (value: unknown) => boolean;
-type Fields<Key extends string = string> = Readonly<Record<Key, Check>>;
-type Members = Readonly<Record<string, unknown>>;
+const endpoint: Check = shaped({
+  service: text,
+  via: oneOf(['instance', 'route']),
+  host: text,
+  port: number,
+  url: maybe(text),
+} satisfies Fields<keyof Endpoint>);
+const enforcer: Check = shaped({ name: text, armed: flag, detail: text } satisfies Fields<keyof Enforcer>);
+const place: Check = shaped({ account: maybe(text), region: maybe(text) } satisfies Fields<keyof Place>);
 
-const INCARNATION = /^[0-9a-hjkmnp-tv-z]{26}$/;
-const KNOWN_STATUSES: ReadonlySet<unknown> = new Set(STATUSES);
+const run: Check = shaped({ machine: text, from: time, to: maybe(time) } satisfies Fields<keyof Run>);
 
-const text: Check = (value) => typeof value === 'string';
-const number: Check = (value) => typeof value === 'number';
-const list: Check = (value) => Array.isArray(value);
-const price: Check = (value) => typeof value === 'number' || value === 'unknown';
-const maybe =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value);
-
-const STORED: Fields<'fence' | 'record'> = { fence: number, record: isMembers };
-const LEASE: Fields<keyof Lease> = { holder: isMembers, fence: number, acquiredAt: number, expiresAt: number };
-const HOLDER: Fields<keyof Holder> = { host: text, pid: number, startTime: text, user: text, command: text };
+const STORED: Fields<'fence' | 'record'> = { fence: count, record: isMembers };
+const LEASE: Fields<keyof Lease> = { holder: isMembers, fence: count, acquiredAt: time, expiresAt: time };
+const HOLDER: Fields<keyof Holder> = { host: text, pid: count, startTime: text, user: text, command: text };
 const RECORD: Fields<Exclude<keyof SpinRecord, 'schema'>> = {
   id: (value) => typeof value === 'string' && isSpinId(value),
   // It becomes the name of a file.
-  incarnation: (value) => typeof value === 'string' && INCARNATION.test(value),
+  incarnation: (value) => typeof value === 'string' && isIncarnation(value),
   trace: text,
   provider: text,
-  place: maybe(isMembers),
+  place: maybe(place),
   owner: text,
-  tags: isMembers,
+  tags: mapOf(text),
   spec: isMembers,
   specFile: text,
-  desired: (value) => value === 'up' || value === 'down',
-  createdAt: number,
-  updatedAt: number,
-  deadline: number,
-  readyAt: maybe(number),
-  releasedAt: maybe(number),
-  failure: maybe(isMembers),
-  enforcers: list,
+  desired: oneOf(['up', 'down']),
+  createdAt: time,
+  updatedAt: time,
+  deadline: time,
+  readyAt: maybe(time),
+  releasedAt: maybe(time),
+  failure: maybe(faultNote),
+  enforcers: listOf(enforcer),
   resources: isMembers,
-  generations: isMembers,
-  spent: list,
-};
-const SPEC: Fields = {
-  name: text,
-  provider: text,
-  ttlMs: number,
-  tags: isMembers,
-  services: isMembers,
-  volumes: isMembers,
-  secrets: isMembers,
+  generations: mapOf(count),
+  spent: isList,
 };
 const RESOURCE: Fields<keyof ResourceRecord | 'handle'> = {
   key: text,
   address: text,
-  kind: text,
-  generation: number,
+  kind: oneOf(RESOURCE_KINDS),
+  generation: count,
   token: text,
-  count: number,
-  attempt: maybe(number),
+  count,
+  attempt: maybe(count),
   digest: text,
-  // A service that the spec does not have stays a name, which nothing can be run from.
-  desire: (value) => isMembers(value) && (value['kind'] !== 'service' || isMembers(value['service'])),
-  strategy: text,
-  needs: list,
+  desire,
+  strategy: oneOf(['rolling', 'recreate', 'refuse']),
+  needs: listOf(text),
   bound: text,
   hourly: price,
-  requestedAt: number,
-  since: number,
-  status: (value) => KNOWN_STATUSES.has(value),
+  requestedAt: time,
+  runs: maybe(listOf(run)),
+  since: time,
+  status: oneOf(STATUSES),
   handle: maybe(isMembers),
 };
 const BY_STATUS: Readonly<Record<string, Fields>> = {
   booting: { handle: isMembers },
-  ready: { handle: isMembers, endpoints: list, readyAt: number },
-  failed: { at: text, fault: isMembers },
+  ready: { handle: isMembers, endpoints: listOf(endpoint), readyAt: time },
+  failed: { at: oneOf(['creating', 'booting', 'ready']), fault: faultNote },
+  releasing: { fault: maybe(faultNote) },
 };
 /** What an outline leaves out. */
 const { spec: _spec, ...OUTLINE } = RECORD;
@@ -88,11 +95,14 @@ const { desire: _desire, ...RESOURCE_OUTLINE } = RESOURCE;
 const INTERVAL: Fields<keyof Interval> = {
   resource: text,
   service: maybe(text),
-  instances: maybe(number),
-  from: number,
-  to: number,
+  instances: maybe(count),
+  from: time,
+  to: time,
   hourly: price,
 };
+
+/** A span of time that was paid for. */
+export const interval: Check = shaped(INTERVAL);
 
 /** Throws through `refuse` where a document of the current schema is not a stored record; `refuse` gets what is wrong, by its path. */
 export function assertStored(value: unknown, refuse: (problem: string) => never): asserts value is Omit<StoredRecord, 'version'> {
@@ -142,25 +152,6 @@ function wrongInterval(spent: unknown): string | undefined {
   return index === -1 ? undefined : wrongIn(spent[index], INTERVAL, `record.spent[${index}].`);
 }
 
-function wrongIn(value: unknown, fields: Fields, path: string): string | undefined {
-  if (!isMembers(value)) return `${path.slice(0, -1)} is not an object`;
-  const name = Object.keys(fields).find((field) => fields[field]?.(value[field]) !== true);
-  if (name === undefined) return undefined;
-  return value[name] === undefined ? `${path}${name} is missing` : `${path}${name} is ${(JSON.stringify(value[name]) ?? '').slice(0, 60)}`;
-}
-
-/** As wrongIn without words, for the many that are right. */
-function fits(value: unknown, fields: Fields): value is Members {
-  if (!isMembers(value)) return false;
-  for (const name in fields) if (fields[name]?.(value[name]) !== true) return false;
-  return true;
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return isMembers(value) ? value[name] : undefined;
-}
-
-/** True for an object that is no list. */
-export function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function isList(value: unknown): boolean {
+  return Array.isArray(value);
 }

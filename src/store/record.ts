@@ -3,7 +3,7 @@ import type { Incarnation, SpinId } from '../core/ids.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
 import type { Desire, ResourceAddress, ResourceKind, Strategy } from '../plan/plan.ts';
-import type { Endpoint, Enforcer, Handle, Place } from '../providers/provider.ts';
+import type { Endpoint, Enforcer, Handle, Place, Run } from '../providers/provider.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** Version of the record's form; store/migrate.ts leads older ones up. */
@@ -32,8 +32,10 @@ interface ResourceBase {
   readonly hourly: Known<NanoUsd>;
   /** Digest of the addresses of other services that it was given: when they change, it must be replaced. */
   readonly bound: string;
-  /** When the creating call was first written down; what it costs counts from here. */
+  /** When the creating call was first written down; what it costs counts from here, unless `runs` know better. */
   readonly requestedAt: number;
+  /** What its machines are paid for by their provider's own times, as last seen. */
+  readonly runs?: readonly Run[];
   /** Since when it has the status it has. */
   readonly since: number;
 }

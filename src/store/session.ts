@@ -46,6 +46,7 @@ export interface SessionOptions {
   readonly create?: () => SpinRecord;
 }
 
+/** How often to look whether a lease is free, where the store does not say. */
 const WAIT_STEP_MS = 100;
 
 /**
@@ -62,7 +63,7 @@ export async function openSession(options: SessionOptions): Promise<Session | un
     const now = clock.now();
     if (stored?.lease !== undefined && !mayTake(stored.lease, now, holder, take, alive)) {
       if (now >= giveUpAt) throw leaseHeld(id, stored.lease, now);
-      await clock.sleep(Math.min(WAIT_STEP_MS, giveUpAt - now), signal);
+      await clock.sleep(Math.min(store.pollMs ?? WAIT_STEP_MS, giveUpAt - now), signal);
       continue;
     }
     const record = recordToHold(stored, options, now);

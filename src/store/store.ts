@@ -62,6 +62,9 @@ export interface Store {
   /** Where it keeps things, for messages; the digest of it is the `spin:state` tag. */
   readonly location: string;
 
+  /** How often to look again, in milliseconds, where one waits for another; short where looking costs nothing. */
+  readonly pollMs?: number;
+
   /** @throws SpinError `record-damaged`, `record-newer`, `state-unwritable` */
   read(id: SpinId): Promise<StoredRecord | undefined>;
 
@@ -86,6 +89,12 @@ export interface Store {
 
   /** Appends to the journal of one incarnation. Synchronous and best-effort: durability rests on the record. */
   append(event: SpinEvent): void;
+
+  /**
+   * Resolves when what was appended is where others read it, or could not be written. Never throws. Where it is missing, append does that
+   * at once. To be called before the process ends.
+   */
+  flush?(): Promise<void>;
 
   /** Events of the live incarnation, or of the last one that was released; a torn last line is left out. */
   events(id: SpinId, incarnation?: Incarnation): Promise<readonly SpinEvent[]>;

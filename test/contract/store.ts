@@ -152,6 +152,17 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         );
       });
 
+      it('takes from every record, in a scan, what is asked of its outline', async () => {
+        const ids = ['a', 'b-2'].map(parseSpinId);
+        for (const each of ids) await created(sampleRecord({ id: each, owner: `owner of ${each}`, resources: sampleResources() }));
+        const look = () => other.scan(({ owner, resources }) => `${owner}: ${Object.keys(resources).length}`);
+        const { seen, unreadable } = await look();
+        expect([seen.toSorted(), unreadable]).toEqual([['owner of a: 5', 'owner of b-2: 5'], []]);
+        const { version, record } = there(await store.read(parseSpinId('a')));
+        await store.write(version, unleased({ ...record, owner: 'another' }));
+        expect((await look()).seen).toContain('another: 5');
+      });
+
       it('is not changed through what it was given or gave', async () => {
         const record = { ...sampleRecord(), tags: { team: 'blue' } };
         await created(record);
@@ -165,9 +176,18 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
     describe('journals', () => {
       it('gives the events of an incarnation in the order of their appending', async () => {
         const record = sampleRecord();
-        const events = ['one', 'two\nlines', 'drei ✓'].map((message) => sampleEvent(record, message));
+        const events = ['one', 'two\nlines', 'drei ✓'].map((message, n) => sampleEvent(record, message, START + n));
         for (const [n, event] of events.entries()) (n % 2 === 0 ? store : other).append(event);
+        await other.flush?.();
         expect(await store.events(id, record.incarnation)).toEqual(events);
+      });
+
+      it('shows to another opening what was appended before the flush', async () => {
+        const record = sampleRecord();
+        const events = Array.from({ length: 50 }, (_, n) => sampleEvent(record, `${n} ${'x'.repeat(5_000)}`, START + n));
+        for (const event of events) store.append(event);
+        await store.flush?.();
+        expect(await other.events(id, record.incarnation)).toEqual(events);
       });
 
       it('has no events of what never was', async () => {
@@ -193,7 +213,8 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         store.append(sampleEvent(record, 'before'));
         const following = collect(store.follow(id, record.incarnation, stop.signal), (seen) => seen.length === 2 && stop.abort());
         store.append(sampleEvent(record, 'one'));
-        other.append(sampleEvent(record, 'two'));
+        await store.flush?.();
+        other.append(sampleEvent(record, 'two', START + 1));
         expect(await following).toEqual(['one', 'two']);
       });
 
@@ -250,7 +271,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         await created(tombstone);
         await store.write(undefined, {
           record: held,
-          lease: sampleLease({ holder: sampleHolder(), expiresAt: Number.MAX_SAFE_INTEGER }),
+          lease: sampleLease({ holder: sampleHolder(), expiresAt: Date.UTC(9999, 0) }),
           fence: 1,
         });
 

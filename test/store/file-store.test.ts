@@ -143,6 +143,45 @@ describe('what a crash leaves', () => {
     },
   );
 
+  describe.each([
+    ['with the record', []],
+    ['without the record', ['record.1']],
+    ['without its life', ['record.1', 'life']],
+    ['without its mark', ['record.1', 'life', 'mark']],
+  ])('of a removal, the folder %s,', (_which, missing) => {
+    async function cutShort(): Promise<Awaited<ReturnType<typeof withRecord>>> {
+      const made = await withRecord();
+      const mark = made.file.replace('.1.json', '.2.json');
+      const life = readdirSync(made.folder).find((name) => name.startsWith('life.')) ?? '';
+      writeFileSync(mark, REMOVED);
+      const paths: Readonly<Record<string, string>> = { 'record.1': made.file, life: join(made.folder, life), mark };
+      for (const name of missing) rmSync(paths[name] ?? '');
+      return made;
+    }
+
+    it('goes as soon as somebody asks for the record', async () => {
+      const { store, dir } = await cutShort();
+      expect(await store.read(id)).toBeUndefined();
+      expect(readdirSync(join(dir, 'spins'))).toEqual([]);
+      expect(await store.write(undefined, fresh)).not.toBe('conflict');
+    });
+
+    it('goes with the next sweep', async () => {
+      const { store, dir } = await cutShort();
+      await store.prune(0);
+      expect(readdirSync(join(dir, 'spins'))).toEqual([]);
+    });
+  });
+
+  it('of a removal is left where it lies while the folder is read-only', async () => {
+    const { store, folder, version } = await withRecord();
+    await store.remove(id, version);
+    mkdirSync(folder);
+    chmodSync(dirname(folder), 0o555);
+    expect(await store.read(id)).toBeUndefined();
+    chmodSync(dirname(folder), 0o700);
+  });
+
   it('is no record where the folder is empty, and makes room', async () => {
     const { store, folder } = await withRecord();
     for (const name of readdirSync(folder)) rmSync(join(folder, name));
@@ -237,6 +276,8 @@ describe('a record that cannot be read', () => {
     await store.remove(id, version);
     mkdirSync(folder);
     writeFileSync(join(folder, 'notes.txt'), 'mine');
+    expect(await store.read(id)).toBeUndefined();
+    await store.prune(0);
     await expect(store.write(undefined, fresh)).rejects.toMatchObject({
       code: 'record-damaged',
       hint: `move ${join(folder, 'notes.txt')} away`,

@@ -1,13 +1,17 @@
-/** A process of its own that works on a state folder, for tests of races and crashes: `node writer.ts MODE DIR ROUNDS`. */
+/**
+ * A process of its own that works on a state folder, or on a service that speaks S3, for tests of races and crashes:
+ * `node writer.ts MODE DIR-OR-ENDPOINT ROUNDS`.
+ */
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
 import { isSpinError } from '../../src/core/errors.ts';
 import { createFileStore } from '../../src/store/file-store.ts';
+import { openS3 } from './s3-open.ts';
 import { sampleEntry, sampleEvent, sampleRecord } from './samples.ts';
 
 const [, , mode = '', dir = '', rounds = '1'] = process.argv;
-const store = createFileStore({ dir, clock: systemClock });
+const store = dir.startsWith('http://') ? openS3(dir) : createFileStore({ dir, clock: systemClock });
 const record = sampleRecord({ owner: String(process.pid) });
 
 const modes: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -49,6 +53,7 @@ const modes: Readonly<Record<string, () => Promise<unknown>>> = {
   append: async () => {
     for (let n = 0; n < Number(rounds); n++)
       store.append(sampleEvent({ ...record, incarnation: shared }, `${process.pid}/${n} ${'x'.repeat(n)}`));
+    await store.flush?.();
     return 'done';
   },
 

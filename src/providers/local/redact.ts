@@ -1,3 +1,5 @@
+import { SHORTEST_VALUE } from '../secret-source.ts';
+
 /** A run of bytes or characters. */
 export interface Span {
   readonly start: number;
@@ -18,8 +20,6 @@ export interface Redactor {
   readonly longest: number;
 }
 
-/** Values below this length are not looked for: they would be found everywhere. No secret is that short (secrets.ts). */
-export const SHORTEST_VALUE = 4;
 const SHORTEST_LINE = 8;
 
 /**

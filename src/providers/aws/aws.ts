@@ -1,0 +1,242 @@
+import type { ResourceKind } from '../../plan/plan.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type { Call, CreateRequest, Handle, Observation, Provider, SpinRef, Target } from '../provider.ts';
+import { createClouds } from './client/clouds.ts';
+import type { Clouds } from './cloud.ts';
+import type { AwsOptions } from './options.ts';
+import { GRID_MS } from './pace.ts';
+import { openRegion, type Region } from './region.ts';
+import type { PriceBook } from './prices.ts';
+import { unsupported } from './unsupported.ts';
+
+/** What the composition root gives to the provider. */
+export interface AwsProviderOptions extends AwsOptions {
+  /** Folder of the installed package's templates; absolute. */
+  readonly templatesDir: string;
+}
+
+/** What is made, looked at and let go, for one kind of resource in one region. */
+interface Feature {
+  create(request: CreateRequest, call: Call): Promise<Handle>;
+  observe(targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>>;
+  release(target: Target, call: Call): Promise<'requested' | 'absent'>;
+}
+
+/**
+ * Services as EC2 instances, in any region and against any endpoint that the environment names. What a command does not need is not
+ * loaded: each kind of resource is a file of its own, and so are the SDK clients behind it. AWS knows nothing of fencing numbers; the
+ * lease that the engine checks before each call is what there is.
+ */
+export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = createClouds(options)): Provider {
+  const { settings } = options;
+  const regions = new Map<string, Region>();
+  const features = new Map<string, Promise<Feature>>();
+  const underWay = new Map<string, Promise<Handle>>();
+
+  const open = (name: string, call: Call): Region => {
+    const region = regions.get(name) ?? openRegion(clouds.in(name), call);
+    regions.set(name, region);
+    return region;
+  };
+  const regionOf = async (spin: SpinRef, call: Call): Promise<Region> => open(spin.place?.region ?? (await clouds.region(undefined)), call);
+  const featureOf = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => {
+    const region = await regionOf(spin, call);
+    const which = `${region.cloud.region} ${kind}`;
+    const feature = features.get(which) ?? FEATURES[kind](region, options);
+    features.set(which, feature);
+    return feature;
+  };
+  /** Everywhere that something of ours may be: what is swept, and where this process worked. */
+  const everywhere = async (call: Call): Promise<readonly Region[]> => {
+    for (const name of await clouds.swept()) open(name, call);
+    return [...regions.values()];
+  };
+  let book: PriceBook | undefined;
+
+  return {
+    name: 'aws',
+    kinds: [
+      ...(settings.schedulerRole === undefined ? [] : (['keeper'] as const)),
+      ...(['identity', 'secret', 'volume', 'database', 'firewall', 'service'] as const),
+      ...(settings.listener === undefined ? [] : (['route', 'registration'] as const)),
+    ],
+
+    unsupported: (spec: Spec) => unsupported(spec, settings),
+
+    locate: async (spec, call) => (await import('./place.ts')).locate(clouds, spec, call),
+
+    quote: async (spec, call) => {
+      book ??= (await import('./prices.ts')).openPrices(clouds, options);
+      await book.quote(spec, call);
+    },
+
+    price: (shape) => book?.price(shape) ?? 'unknown',
+
+    preflight: async (spin, plan, call) => {
+      const [{ preflight }, region] = await Promise.all([import('./preflight.ts'), regionOf(spin, call)]);
+      return preflight(region.cloud, spin, plan, call);
+    },
+
+    create: (request, call) => {
+      // Two calls for one resource are one: neither may find what the other has half done.
+      const which = [request.token, request.count, request.attempt ?? 0].join(' ');
+      const making =
+        underWay.get(which) ??
+        featureOf(request.kind, request.spin, call)
+          .then((feature) => feature.create(request, call))
+          .finally(() => underWay.delete(which));
+      underWay.set(which, making);
+      return making;
+    },
+
+    observe: async (targets, call) => {
+      const groups = [...Map.groupBy(targets, ({ kind }) => kind)].map(async ([kind, some]) => {
+        const [first] = some;
+        if (first === undefined) return new Map<string, Observation>();
+        return (await featureOf(kind, first.spin, call)).observe(some, call);
+      });
+      return new Map((await Promise.all(groups)).flatMap((answers) => [...answers]));
+    },
+
+    // On a grid of the clock, so that all who wait look at once. How often that becomes a request is for what they look at to say.
+    nextChange: (_spin, maxMs, call) => call.clock.sleep(Math.min(maxMs, GRID_MS - (call.clock.now() % GRID_MS)), call.signal),
+
+    release: async (target, _fence, call) => (await featureOf(target.kind, target.spin, call)).release(target, call),
+
+    inventory: async (scope, call) => {
+      const [{ inventory }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      return inventory(all, scope, call);
+    },
+
+    reclaim: async (found, call) => {
+      const [{ reclaim }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      return reclaim(all, found, call);
+    },
+
+    mark: async (found, since, call) => {
+      const [{ mark }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      return mark(all, found, since, call);
+    },
+
+    own: async (found, call) => {
+      const [{ own }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      return own(all, found, call);
+    },
+
+    enforce: async (spin, deadline, _fence, call) => {
+      const [{ enforce }, region] = await Promise.all([import('./enforcers.ts'), regionOf(spin, call)]);
+      return enforce(region, spin, deadline, call).finally(() => region.machines.forget(spin));
+    },
+
+    enforcers: async (spin, call) => {
+      const [{ enforcers }, region] = await Promise.all([import('./enforcers.ts'), regionOf(spin, call)]);
+      return enforcers(region, spin, call);
+    },
+
+    async *logs(spin, query, call) {
+      const [{ readLogs }, region] = await Promise.all([import('./logs.ts'), regionOf(spin, call)]);
+      yield* readLogs(region, spin, query, call);
+    },
+
+    exec: async (spin, request, call) => {
+      const [{ execOn }, region] = await Promise.all([import('./exec.ts'), regionOf(spin, call)]);
+      return execOn(region, spin, request, call);
+    },
+
+    credentials: async (spin, durationMs, call) => {
+      const [{ credentials }, region] = await Promise.all([import('./credentials.ts'), regionOf(spin, call)]);
+      return credentials(region.cloud, spin, durationMs, call);
+    },
+
+    billed: async (from, to, call) => {
+      const [{ billed }, home] = await Promise.all([import('./billed.ts'), clouds.region(undefined)]);
+      return billed(clouds.in(home), from, to, call);
+    },
+
+    snapshot: async (spin, volume, file, call) => {
+      const [{ snapshotVolume }, region] = await Promise.all([import('./volume-snapshot.ts'), regionOf(spin, call)]);
+      return snapshotVolume(region.cloud, spin, volume, file, call);
+    },
+  };
+}
+
+/** Every kind, by the file that makes it. */
+const FEATURES: Readonly<Record<ResourceKind, (region: Region, options: AwsProviderOptions) => Promise<Feature>>> = {
+  keeper: async ({ cloud }) => {
+    const { createKeeper, observeKeepers, releaseKeeper } = await import('./enforcers.ts');
+    return {
+      create: (request, call) => createKeeper(cloud, request, call),
+      observe: (targets, call) => observeKeepers(cloud, targets, call),
+      release: (target, call) => releaseKeeper(cloud, target, call),
+    };
+  },
+  identity: async ({ cloud }) => {
+    const { createIdentity, observeIdentities, releaseIdentity } = await import('./identity.ts');
+    return {
+      create: (request, call) => createIdentity(cloud, request, call),
+      observe: (targets, call) => observeIdentities(cloud, targets, call),
+      release: (target, call) => releaseIdentity(cloud, target, call),
+    };
+  },
+  secret: async ({ cloud }) => {
+    const { createSecret, observeSecrets, releaseSecret } = await import('./secrets.ts');
+    return {
+      create: (request, call) => createSecret(cloud, request, call),
+      observe: (targets, call) => observeSecrets(cloud, targets, call),
+      release: (target, call) => releaseSecret(cloud, target, call),
+    };
+  },
+  volume: async ({ cloud }) => {
+    const { createVolume, observeVolumes, releaseVolume } = await import('./volumes.ts');
+    return {
+      create: (request, call) => createVolume(cloud, request, call),
+      observe: (targets, call) => observeVolumes(cloud, targets, call),
+      release: (target, call) => releaseVolume(cloud, target, call),
+    };
+  },
+  database: async ({ cloud, groups }) => {
+    const { createDatabase, observeDatabases, releaseDatabase } = await import('./databases.ts');
+    return {
+      create: (request, call) => createDatabase(cloud, groups, request, call),
+      observe: (targets, call) => observeDatabases(cloud, targets, call),
+      release: (target, call) => releaseDatabase(cloud, target, call),
+    };
+  },
+  firewall: async (region) => {
+    const { createFirewall, observeFirewalls, releaseFirewall } = await import('./firewalls.ts');
+    return {
+      create: (request, call) => createFirewall(region, request, call),
+      observe: (targets, call) => observeFirewalls(region, targets, call),
+      release: (target, call) => releaseFirewall(region, target, call),
+    };
+  },
+  service: async (region, { templatesDir }) => {
+    const [{ createService, releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
+      import('./instances.ts'),
+      import('./observe-instances.ts'),
+      import('./user-data.ts'),
+    ]);
+    const programs = await readPrograms(templatesDir);
+    return {
+      create: (request, call) => createService(region, programs, request, call),
+      observe: (targets, call) => observeServices(region, targets, call),
+      release: (target, call) => releaseService(region, target, call),
+    };
+  },
+  route: async ({ cloud }) => {
+    const { createRoute, observeRoutes, releaseRoute } = await import('./routes.ts');
+    return {
+      create: (request, call) => createRoute(cloud, request, call),
+      observe: (targets, call) => observeRoutes(cloud, targets, call),
+      release: (target, call) => releaseRoute(cloud, target, call),
+    };
+  },
+  registration: async ({ cloud, machines }) => {
+    const { createRegistration, observeRegistrations, releaseRegistration } = await import('./registrations.ts');
+    return {
+      create: (request, call) => createRegistration(cloud, machines, request, call),
+      observe: (targets, call) => observeRegistrations(cloud, machines, targets, call),
+      release: (target, call) => releaseRegistration(cloud, machines, target, call),
+    };
+  },
+};

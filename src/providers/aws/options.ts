@@ -1,0 +1,14 @@
+import type { AwsSettings } from '../../spec/config.ts';
+
+/** What the composition root gives to the AWS provider. */
+export interface AwsOptions {
+  readonly settings: AwsSettings;
+  /** Digest of the state location: the `spin:state` tag. */
+  readonly stateTag: string;
+  /** Credentials, region, profile and endpoint are taken from here as the SDK's default chain reads them. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute folder for what may be lost: price lists, and the token buckets that all spin processes of this machine share. */
+  readonly cacheDir: string;
+  /** Version of spin, for the user agent. */
+  readonly version: string;
+}

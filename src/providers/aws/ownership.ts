@@ -1,0 +1,39 @@
+import { isoTime } from '../../core/clock.ts';
+import { type Incarnation, isSpinId, type SpinId } from '../../core/ids.ts';
+import { OWNED, type Tags } from '../../core/tags.ts';
+import type { CreateRequest, InventoryScope } from '../provider.ts';
+
+/** A tag in the form that EC2, SSM, IAM, ELB and RDS share. */
+export interface TagEntry {
+  readonly Key?: string | undefined;
+  readonly Value?: string | undefined;
+}
+
+/** All tags of a creating call: the request's, when the spin must be gone, and a name for people. */
+export function creationTags(request: CreateRequest): { Key: string; Value: string }[] {
+  const tags = { ...request.tags, [OWNED.deadline]: isoTime(request.deadline), Name: `spin/${request.spin.id}/${request.address}` };
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+}
+
+export function tagsFrom(entries: readonly TagEntry[] | undefined): Tags {
+  return Object.fromEntries((entries ?? []).flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? ''] as const])));
+}
+
+/** Whose a tagged thing is; undefined where its tags are not ours. */
+export interface Owner {
+  readonly id: SpinId;
+  readonly incarnation: Incarnation;
+  readonly resource: string;
+  readonly state: string;
+}
+
+export function ownerOf(tags: Tags): Owner | undefined {
+  const [id, incarnation, state] = [tags[OWNED.id], tags[OWNED.incarnation], tags[OWNED.state]];
+  if (id === undefined || !isSpinId(id) || incarnation === undefined || state === undefined) return undefined;
+  return { id, incarnation: incarnation as Incarnation, resource: tags[OWNED.resource] ?? '', state };
+}
+
+/** True where an inventory of this scope lists what the owner has; `stateTag` is that of this process. */
+export function inScope(owner: Pick<Owner, 'id' | 'state'>, scope: InventoryScope, stateTag: string): boolean {
+  return (scope.id === undefined || owner.id === scope.id) && (scope.everyone === true || owner.state === stateTag);
+}

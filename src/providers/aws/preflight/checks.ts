@@ -1,0 +1,32 @@
+import { messageOf } from '../../../core/errors.ts';
+import { Fault } from '../../fault.ts';
+import type { Call, Check } from '../../provider.ts';
+
+export function check(name: string, ok: boolean, detail: string, hint?: string): Check {
+  return { name, ok, detail, ...(ok || hint === undefined ? {} : { hint }) };
+}
+
+/**
+ * What a look comes to. Where AWS could not be asked, the check has not failed but says so; except that what a spin cannot do without
+ * (`needed`) fails with whatever AWS refuses for good.
+ * @throws the call's abort reason
+ */
+export async function looked(name: string, needed: boolean, call: Call, look: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
+  try {
+    return await look();
+  } catch (thrown) {
+    call.signal.throwIfAborted();
+    if (!(thrown instanceof Fault)) throw thrown;
+    if (needed && isFinal(thrown)) return [check(name, false, messageOf(thrown), hintFor(thrown))];
+    return [check(name, true, `unknown: ${messageOf(thrown)}`)];
+  }
+}
+
+function isFinal({ kind, class: faultClass }: Fault): boolean {
+  return kind !== 'throttled' && kind !== 'transient' && faultClass !== 'unimplemented';
+}
+
+function hintFor({ kind }: Fault): string {
+  if (kind === 'denied') return 'grant the action to the credentials; docs/aws-iam.md has the policy that spin needs';
+  return 'correct the spec or the aws settings: spin config';
+}

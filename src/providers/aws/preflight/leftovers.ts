@@ -1,0 +1,94 @@
+import {
+  DescribeInstancesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeVolumesCommand,
+  EC2Client,
+  type Filter,
+} from '@aws-sdk/client-ec2';
+import { OWNED } from '../../../core/tags.ts';
+import type { Call, Check, SpinRef } from '../../provider.ts';
+import type { Cloud } from '../cloud.ts';
+import { type Owner, ownerOf, type TagEntry, tagsFrom } from '../ownership.ts';
+import { allPages } from '../pages.ts';
+import { Together } from '../together.ts';
+import { check } from './checks.ts';
+
+/** Something that carries the ID of a spin. */
+interface Thing {
+  readonly id: string;
+  readonly owner: Owner;
+}
+
+/** As many values as one filter of EC2 may have. */
+const MOST_VALUES = 200;
+const SHOWN = 3;
+const things = new WeakMap<Cloud, Together<Thing>>();
+
+/** One spin ID is one environment: what carries the ID and is of another life, or of another state location, is in the way. @throws Fault */
+export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call): Promise<readonly Check[]> {
+  const found = (await thingsOf(cloud).of([spin.id], call)).filter(({ owner }) => owner.incarnation !== spin.incarnation);
+  const foreign = found.filter(({ owner }) => owner.state !== cloud.options.stateTag);
+  const own = found.filter((thing) => !foreign.includes(thing));
+  if (found.length === 0) return [check('leftovers', true, `nothing else carries the ID ${spin.id}`)];
+  if (foreign.length > 0) {
+    const detail = `${list(foreign)} in ${cloud.region} carry the ID ${spin.id} and are of another state location (${foreign[0]?.owner.state})`;
+    return [check('leftovers', false, detail, `choose another ID, or work with that state; spin adopt ${spin.id} takes it over`)];
+  }
+  return [check('leftovers', false, `${list(own)} in ${cloud.region} are left of an earlier ${spin.id}`, `spin down ${spin.id}`)];
+}
+
+function list(found: readonly Thing[]): string {
+  const ids = found.slice(0, SHOWN).map(({ id }) => id);
+  return found.length > SHOWN ? `${ids.join(', ')} and ${found.length - SHOWN} more` : ids.join(', ');
+}
+
+function thingsOf(cloud: Cloud): Together<Thing> {
+  const together =
+    things.get(cloud) ??
+    new Together<Thing>({
+      most: MOST_VALUES,
+      keyOf: ({ owner }) => owner.id,
+      ask: async (ids, call) => {
+        const tagged = { Name: `tag:${OWNED.id}`, Values: [...ids] };
+        return (await Promise.all([instances(cloud, tagged, call), volumes(cloud, tagged, call), groups(cloud, tagged, call)])).flat();
+      },
+    });
+  things.set(cloud, together);
+  return together;
+}
+
+async function instances(cloud: Cloud, tagged: Filter, call: Call): Promise<readonly Thing[]> {
+  // What is shutting down costs nothing any more and goes by itself.
+  const living = { Name: 'instance-state-name', Values: ['pending', 'running', 'stopping', 'stopped'] };
+  const reservations = await allPages(async (NextToken) => {
+    const command = new DescribeInstancesCommand({ Filters: [tagged, living], MaxResults: 1_000, NextToken });
+    const page = await cloud.send(EC2Client, command, call);
+    return { items: page.Reservations, next: page.NextToken };
+  });
+  return reservations.flatMap(({ Instances }) => (Instances ?? []).flatMap(({ InstanceId, Tags }) => thing(InstanceId, Tags)));
+}
+
+async function volumes(cloud: Cloud, tagged: Filter, call: Call): Promise<readonly Thing[]> {
+  const found = await allPages(async (NextToken) => {
+    const page = await cloud.send(EC2Client, new DescribeVolumesCommand({ Filters: [tagged], MaxResults: 500, NextToken }), call);
+    return { items: page.Volumes, next: page.NextToken };
+  });
+  // A root disk goes with its instance, which is told by itself.
+  const own = found.filter(
+    ({ Attachments, State }) => State !== 'deleting' && Attachments?.some((one) => one.DeleteOnTermination) !== true,
+  );
+  return own.flatMap(({ VolumeId, Tags }) => thing(VolumeId, Tags));
+}
+
+async function groups(cloud: Cloud, tagged: Filter, call: Call): Promise<readonly Thing[]> {
+  const found = await allPages(async (NextToken) => {
+    const page = await cloud.send(EC2Client, new DescribeSecurityGroupsCommand({ Filters: [tagged], MaxResults: 1_000, NextToken }), call);
+    return { items: page.SecurityGroups, next: page.NextToken };
+  });
+  return found.flatMap(({ GroupId, Tags }) => thing(GroupId, Tags));
+}
+
+function thing(id: string | undefined, tags: readonly TagEntry[] | undefined): readonly Thing[] {
+  const owner = ownerOf(tagsFrom(tags));
+  return id === undefined || owner === undefined ? [] : [{ id, owner }];
+}

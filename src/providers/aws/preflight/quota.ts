@@ -1,0 +1,110 @@
+import { DescribeInstancesCommand, EC2Client, type Instance } from '@aws-sdk/client-ec2';
+import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { OWNED } from '../../../core/tags.ts';
+import type { Call, Check, SpinRef } from '../../provider.ts';
+import type { Cloud } from '../cloud.ts';
+import { allPages } from '../pages.ts';
+import { type Quota, vcpuQuota } from '../quotas.ts';
+import { Remembered } from '../remembered.ts';
+import { Together } from '../together.ts';
+import { check, looked } from './checks.ts';
+import type { Launch } from './services.ts';
+import { typeFacts } from './types.ts';
+
+interface Running {
+  readonly type: string;
+  readonly spot: boolean;
+  readonly vcpus: number | undefined;
+  readonly incarnation: string | undefined;
+}
+
+const limits = new WeakMap<Cloud, Remembered<number | undefined>>();
+const usages = new WeakMap<Cloud, Together<Running>>();
+
+/**
+ * Compares what a plan needs of each vCPU quota with what is left of it. A service counts with its first choice: the first type, spot
+ * where that is wanted. Where a quota cannot be had, nothing is asked about what runs.
+ */
+export async function checkQuotas(cloud: Cloud, spin: SpinRef, launches: readonly Launch[], call: Call): Promise<readonly Check[]> {
+  const wanted = launches.map(({ service, types, count }) => ({ type: types[0] ?? '', spot: service.cloud.spot, count }));
+  const quotas = new Set(wanted.flatMap(({ type, spot }) => vcpuQuota(type, spot) ?? []));
+  const checks = [...quotas].map((quota) => {
+    const name = `quota ${quota.code}`;
+    const counted = wanted.filter(({ type, spot }) => vcpuQuota(type, spot) === quota);
+    return looked(name, false, call, () => checkQuota(cloud, spin, quota, counted, call));
+  });
+  return (await Promise.all(checks)).flat();
+}
+
+interface Wanted {
+  readonly type: string;
+  readonly count: number;
+}
+
+async function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly Wanted[], call: Call): Promise<readonly Check[]> {
+  const name = `quota ${quota.code}`;
+  const [limit, known] = await Promise.all([
+    limitOf(cloud, quota, call),
+    typeFacts(
+      cloud,
+      wanted.map(({ type }) => type),
+      call,
+    ),
+  ]);
+  if (limit === undefined) return [check(name, true, `unknown: AWS names no value for ${quota.name}`)];
+  const needed = sum(wanted.map(({ type, count }) => (known.get(type)?.vcpus ?? 0) * count));
+  const running = (await usageOf(cloud).of([''], call)).filter(
+    ({ type, spot, incarnation }) => vcpuQuota(type, spot) === quota && incarnation !== spin.incarnation,
+  );
+  const unknown = [...new Set(running.flatMap(({ vcpus, type }) => (vcpus === undefined ? [type] : [])))];
+  const others = unknown.length === 0 ? new Map() : await typeFacts(cloud, unknown, call);
+  const used = sum(running.map(({ type, vcpus }) => vcpus ?? others.get(type)?.vcpus ?? 0));
+  const detail = `${needed} vCPUs are wanted, ${used} of ${limit} are in use: ${quota.name}`;
+  return [
+    check(name, used + needed <= limit, detail, `ask for more of ${quota.code} in Service Quotas, end what is not needed, or ask for less`),
+  ];
+}
+
+function limitOf(cloud: Cloud, { code }: Quota, call: Call): Promise<number | undefined> {
+  const remembered = limits.get(cloud) ?? new Remembered();
+  limits.set(cloud, remembered);
+  return remembered.get(code, call, async () => {
+    const command = new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: code });
+    return (await cloud.send(ServiceQuotasClient, command, call)).Quota?.Value;
+  });
+}
+
+/** What runs in the whole region, whoever it belongs to; all who ask at one time are given one answer. */
+function usageOf(cloud: Cloud): Together<Running> {
+  const usage =
+    usages.get(cloud) ??
+    new Together<Running>({
+      most: 1,
+      keyOf: () => '',
+      ask: async (_keys, call) => {
+        const Filters = [{ Name: 'instance-state-name', Values: ['pending', 'running'] }];
+        const reservations = await allPages(async (NextToken) => {
+          const command = new DescribeInstancesCommand({ Filters, MaxResults: 1_000, NextToken });
+          const page = await cloud.send(EC2Client, command, call);
+          return { items: page.Reservations, next: page.NextToken };
+        });
+        return reservations.flatMap(({ Instances }) => (Instances ?? []).map(runningOf));
+      },
+    });
+  usages.set(cloud, usage);
+  return usage;
+}
+
+function runningOf({ InstanceType, InstanceLifecycle, CpuOptions, Tags }: Instance): Running {
+  const { CoreCount, ThreadsPerCore } = CpuOptions ?? {};
+  return {
+    type: InstanceType ?? '',
+    spot: InstanceLifecycle === 'spot',
+    vcpus: CoreCount === undefined || ThreadsPerCore === undefined ? undefined : CoreCount * ThreadsPerCore,
+    incarnation: Tags?.find(({ Key }) => Key === OWNED.incarnation)?.Value,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,137 @@
+import { CreateDBInstanceCommand, CreateDBSnapshotCommand, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import { expect, it, onTestFinished } from 'vitest';
+import { isoTime } from '../../../src/core/clock.ts';
+import {
+  createDatabase,
+  databasesOf,
+  listDatabases,
+  moveDatabaseDeadlines,
+  observeDatabases,
+  ownDatabase,
+  reclaimDatabase,
+  releaseDatabase,
+} from '../../../src/providers/aws/databases.ts';
+import type { DatabaseSpec } from '../../../src/spec/spec.ts';
+import { clientsOf } from '../../fakes/moto/clients.ts';
+import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { aged, dataWorld } from './data-world.ts';
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+
+describeWithMoto('a database, against moto', (moto) => {
+  const open = (more = {}) => dataWorld({ url: moto().proxy.url, ...more });
+  const groups = { idOf: () => Promise.resolve('sg-0123456789abcdef0') };
+  const needs = ['firewall.db@1'];
+
+  function rds(): RDSClient {
+    const client = new RDSClient({
+      endpoint: moto().proxy.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+    });
+    onTestFinished(() => client.destroy());
+    return client;
+  }
+
+  async function source(client: RDSClient): Promise<void> {
+    const DBInstanceIdentifier = 'prod';
+    await client.send(
+      new CreateDBInstanceCommand({
+        DBInstanceIdentifier,
+        Engine: 'postgres',
+        DBInstanceClass: 'db.t4g.micro',
+        AllocatedStorage: 20,
+        MasterUsername: 'admin1',
+        MasterUserPassword: 'password1',
+      }),
+    );
+    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: 'seed' }));
+  }
+
+  const spec = (more: Partial<DatabaseSpec> = {}): DatabaseSpec => ({
+    name: 'db',
+    source: { from: 'snapshot', snapshot: 'seed' },
+    ...more,
+  });
+
+  it('is restored from a snapshot, closed to the world, with its deadline, once', async () => {
+    const { cloud, call, spin, request } = open();
+    const client = rds();
+    await source(client);
+    const database = request('database.db', { kind: 'database', database: spec({ instanceClass: 'db.t4g.small' }) }, { needs });
+    const handle = await createDatabase(cloud, groups, database, call);
+    await createDatabase(cloud, groups, database, call);
+    const { DBInstances = [] } = await client.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: String(handle['database']) }));
+    expect(DBInstances[0]).toMatchObject({ DBInstanceClass: 'db.t4g.small', DeletionProtection: false });
+    const asked = moto().proxy.calls.find(({ action }) => action === 'RestoreDBInstanceFromDBSnapshot');
+    expect(asked?.params).toMatchObject({
+      PubliclyAccessible: 'false',
+      'VpcSecurityGroupIds.VpcSecurityGroupId.1': 'sg-0123456789abcdef0',
+    });
+    expect(DBInstances[0]?.TagList).toContainEqual({ Key: 'spin:deadline', Value: isoTime(database.deadline) });
+    expect((await observeDatabases(cloud, [database], call)).get(database.key)).toMatchObject({
+      state: 'running',
+      endpoints: [{ service: 'db', via: 'instance', port: 5432 }],
+    });
+    expect(await databasesOf(cloud, spin, call)).toHaveLength(1);
+    await moveDatabaseDeadlines(cloud, spin, database.deadline + 1_000, call);
+    expect((await databasesOf(cloud, spin, call))[0]?.tags).toMatchObject({ 'spin:deadline': isoTime(database.deadline + 1_000) });
+  });
+
+  it('is a read replica where the spec says so', async () => {
+    const { cloud, call, request } = open();
+    const client = rds();
+    await source(client);
+    const database = request('database.db', { kind: 'database', database: spec({ source: { from: 'replica', of: 'prod' } }) }, { needs });
+    const handle = await createDatabase(cloud, groups, database, call);
+    const { DBInstances = [] } = await client.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: String(handle['database']) }));
+    expect(DBInstances[0]?.ReadReplicaSourceDBInstanceIdentifier).toBe('prod');
+  });
+
+  it('is deleted without a final snapshot unless one is asked for, and proven gone', async () => {
+    const { cloud, call, request } = open();
+    const client = rds();
+    await source(client);
+    const plain = request('database.db', { kind: 'database', database: spec() }, { needs });
+    const kept = request('database.kept', { kind: 'database', database: spec({ name: 'kept', finalSnapshot: 'last-words' }) }, { needs });
+    const handles = [await createDatabase(cloud, groups, plain, call), await createDatabase(cloud, groups, kept, call)];
+    for (const database of [plain, kept]) expect(await releaseDatabase(cloud, database, call)).toBe('requested');
+    const targets = [plain, kept].map((database, index) => aged(database, handles[index]));
+    expect([...(await observeDatabases(cloud, targets, call)).values()].map(({ state }) => state)).toEqual(['absent', 'absent']);
+    expect(await releaseDatabase(cloud, targets[0] ?? plain, call)).toBe('absent');
+    const deletions = moto().proxy.calls.filter(({ action }) => action === 'DeleteDBInstance');
+    expect(deletions.slice(0, 2).map(({ params }) => [params['SkipFinalSnapshot'], params['FinalDBSnapshotIdentifier']])).toEqual([
+      ['true', undefined],
+      ['false', 'last-words'],
+    ]);
+  });
+
+  it('lives in the subnets of the config, in a group that goes with it', async () => {
+    const { ec2 } = clientsOf({ endpoint: moto().proxy.url });
+    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
+    const subnets = Subnets.flatMap(({ SubnetId }) => SubnetId ?? []);
+    const { cloud, call, request } = open({ settings: { subnets } });
+    await source(rds());
+    const database = request('database.db', { kind: 'database', database: spec() }, { needs });
+    const handle = await createDatabase(cloud, groups, database, call);
+    const found = await listDatabases(cloud, {}, call);
+    expect(found.map(({ what }) => what.split(' ')[0])).toEqual(['database', 'subnet']);
+    expect(await releaseDatabase(cloud, database, call)).toBe('requested');
+    expect(await releaseDatabase(cloud, aged(database, handle), call)).toBe('absent');
+    expect(await listDatabases(cloud, {}, call)).toEqual([]);
+  });
+
+  it('is found by its tags, taken over, and reclaimed with the snapshot that they ask for', async () => {
+    const [mine, theirs] = [open(), open({ stateTag: 'theirs' })];
+    await source(rds());
+    const database = theirs.request('database.db', { kind: 'database', database: spec({ finalSnapshot: 'kept' }) }, { needs });
+    await createDatabase(theirs.cloud, groups, database, theirs.call);
+    expect(await listDatabases(mine.cloud, {}, mine.call)).toEqual([]);
+    const [found] = await listDatabases(mine.cloud, { everyone: true }, mine.call);
+    if (found === undefined) throw new Error('not found');
+    await ownDatabase(mine.cloud, found, mine.call);
+    expect(await listDatabases(mine.cloud, {}, mine.call)).toMatchObject([{ id: 'web', resource: 'database.db@1', kind: 'database' }]);
+    expect(await reclaimDatabase(mine.cloud, found, mine.call)).toBe('requested');
+    expect(await reclaimDatabase(mine.cloud, found, mine.call)).toBe('absent');
+    expect(moto().proxy.calls.find(({ action }) => action === 'DeleteDBInstance')?.params['FinalDBSnapshotIdentifier']).toBe('kept');
+  });
+});

@@ -1,0 +1,132 @@
+import { DescribeSecurityGroupsCommand, EC2Client, RevokeSecurityGroupIngressCommand } from '@aws-sdk/client-ec2';
+import { describe, expect, test } from 'vitest';
+import type { CreateRequest } from '../../../src/providers/provider.ts';
+import { awsWorld, type AwsWorld, launch } from './world.ts';
+
+const EXPOSED = { exposeTo: ['203.0.113.0/24', '2001:db8::/32'] };
+
+describe('the firewall of a service', () => {
+  test('is closed but for who needs it, and for where its health is checked from', async () => {
+    const world = await awsWorld({ settings: { ...EXPOSED, checkFrom: ['192.0.2.0/24'] } });
+    await makeBoth(world);
+    expect(await rules(world)).toEqual({
+      'firewall.db@1': ['tcp 5432 192.0.2.0/24', 'tcp 5432 firewall.web@1'],
+      'firewall.web@1': ['tcp 8080 192.0.2.0/24', 'tcp 8080 2001:db8::/32', 'tcp 8080 203.0.113.0/24'],
+    });
+  });
+
+  test('made twice, or by another process, is one group with each right once', async () => {
+    const world = await awsWorld({ settings: EXPOSED });
+    const requests = await makeBoth(world);
+    const once = await rules(world);
+    for (const request of requests) await world.another().create(request, world.call);
+    for (const request of requests) await world.another().create({ ...request, handle: { group: 'known' } }, world.call);
+    expect(await rules(world)).toEqual(once);
+    expect(world.ec2.snapshot().made['security-group']).toBe(2);
+  });
+
+  test('that lost a right is stalled, and gets it back', async () => {
+    const world = await awsWorld({ settings: EXPOSED });
+    const [db, web] = await makeBoth(world);
+    const before = await rules(world);
+    await revokeAll(world, db);
+    expect(await world.observe(web)).toMatchObject({ state: 'pending', stalled: true });
+    await world.provider.create({ ...web, handle: { group: 'known' } }, world.call);
+    expect(await world.observe(web)).toMatchObject({ state: 'running' });
+    await world.provider.create({ ...db, handle: { group: 'known' } }, world.call);
+    expect(await rules(world)).toEqual(before);
+  });
+
+  test('takes its rights in others back before it goes, and goes although others refer to it', async () => {
+    const world = await awsWorld({ settings: EXPOSED });
+    const [db, web] = await makeBoth(world);
+    expect(await world.provider.release(web, 1, world.call)).toBe('absent');
+    expect(await rules(world)).toEqual({ 'firewall.db@1': ['tcp 5432 127.0.0.0/8'] });
+    expect(await world.provider.release(db, 1, world.call)).toBe('absent');
+    expect(world.ec2.snapshot().groups).toEqual([]);
+  });
+
+  test('names what holds it, and is asked to go again until it is free', async () => {
+    const world = await awsWorld({ ec2: { stoppingMs: 500 } });
+    const service = await launch(world, world.service({ name: 'web' }));
+    const firewall = world.firewall('web', { port: 'none' });
+    const [machine] = world.living();
+    expect(await world.provider.release(firewall, 1, world.call)).toBe('requested');
+    const seen = await world.until(firewall, ({ stalled }) => stalled === true);
+    expect(seen).toMatchObject({ state: 'stopping' });
+    expect(seen.reason).toMatch(new RegExp(`still used by network interface eni-\\w+ of ${machine?.id}`));
+    await world.provider.release(service, 1, world.call);
+    while ((await world.provider.release(firewall, 1, world.call)) !== 'absent') {
+      await world.until(firewall, ({ stalled, state }) => stalled === true || state === 'absent');
+    }
+    expect(world.ec2.snapshot().groups).toEqual([]);
+  });
+
+  test('of somebody else with its name is not taken', async () => {
+    const world = await awsWorld();
+    const request = world.firewall('web');
+    await world.provider.create(request, world.call);
+    const foreign = { ...request, tags: { ...request.tags, 'spin:incarnation': 'x' } };
+    const other = await awsWorld();
+    await other.provider.create({ ...foreign, spin: other.spin }, other.call);
+    await expect(other.another().create({ ...request, spin: other.spin }, other.call)).rejects.toMatchObject({ class: 'other-owner' });
+  });
+
+  test('is not said to be gone because it is not shown yet', async () => {
+    const world = await awsWorld({ ec2: { visibleMs: 500 } });
+    const request = world.firewall('web', { open: false, port: 'none' });
+    const handle = await world.provider.create(request, world.call);
+    expect((await world.observe({ ...request, handle })).state).toBe('pending');
+    while ((await world.provider.release({ ...request, handle }, 1, world.call)) !== 'absent') await world.provider.nextChange(world.spin, 50, world.call);
+    expect(world.ec2.snapshot().groups).toEqual([]);
+  });
+
+  test('needs a VPC with default subnets, or subnets that are named', async () => {
+    const world = await awsWorld({ settings: { subnets: ['subnet-0123456789abcdef0'] } });
+    await expect(world.provider.create(world.firewall('web'), world.call)).rejects.toMatchObject({ class: 'InvalidSubnetID.NotFound' });
+  });
+});
+
+async function makeBoth(world: AwsWorld): Promise<readonly [CreateRequest, CreateRequest]> {
+  const db = world.firewall('db', { port: 5_432 });
+  const web = world.firewall('web', {
+    open: true,
+    port: 'auto',
+    reaches: [
+      { service: 'db', port: 5_432 },
+      { service: 'silent', port: 'none' },
+    ],
+    needs: ['firewall.db@1', 'firewall.silent@1'],
+  });
+  await world.provider.create(db, world.call);
+  await world.provider.create(web, world.call);
+  return [db, web];
+}
+
+/** Rules of every group by the key of its firewall, in words. */
+async function rules(world: AwsWorld): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { SecurityGroups } = await world.cloud.send(EC2Client, new DescribeSecurityGroupsCommand({}), world.call);
+  const ours = (SecurityGroups ?? []).filter(({ GroupName }) => GroupName !== 'default');
+  const keyOf = (id: string | undefined) => ours.find(({ GroupId }) => GroupId === id)?.Tags?.find(({ Key }) => Key === 'spin:resource')?.Value ?? String(id);
+  return Object.fromEntries(
+    ours
+      .map(({ GroupId, IpPermissions }) => {
+        const words = (IpPermissions ?? []).flatMap(({ IpProtocol, FromPort, IpRanges, Ipv6Ranges, UserIdGroupPairs }) =>
+          [
+            ...(IpRanges ?? []).map(({ CidrIp }) => CidrIp),
+            ...(Ipv6Ranges ?? []).map(({ CidrIpv6 }) => CidrIpv6),
+            ...(UserIdGroupPairs ?? []).map((pair) => keyOf(pair.GroupId)),
+          ].map((from) => `${IpProtocol} ${FromPort} ${from}`),
+        );
+        return [keyOf(GroupId), words.toSorted()] as const;
+      })
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+async function revokeAll(world: AwsWorld, { key }: CreateRequest): Promise<void> {
+  const command = new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'tag:spin:resource', Values: [key] }] });
+  const [group] = (await world.cloud.send(EC2Client, command, world.call)).SecurityGroups ?? [];
+  const revoke = new RevokeSecurityGroupIngressCommand({ GroupId: group?.GroupId, IpPermissions: group?.IpPermissions });
+  await world.cloud.send(EC2Client, revoke, world.call);
+}

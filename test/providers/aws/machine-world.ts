@@ -1,0 +1,120 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { type ConsoleLine, readConsole } from '../../../src/providers/aws/console.ts';
+import { cloudConfig, type BootFacts, readPrograms } from '../../../src/providers/aws/user-data.ts';
+import { REPOSITORY } from './world.ts';
+
+export const hasPython = spawnSync('python3', ['--version']).error === undefined;
+
+/** What the metadata service of the machine answers, by path under /latest/; what is not there is a 404. */
+export type Metadata = Record<string, string>;
+
+/** A machine as its programs see it: folders, a console, a metadata service, SSM, and a systemctl that only writes down what it is asked. */
+export interface MachineWorld {
+  readonly root: string;
+  readonly metadata: Metadata;
+  readonly parameters: Record<string, string>;
+  /** Requests that SSM got: headers and body. */
+  readonly asked: { readonly headers: IncomingMessage['headers']; readonly body: string }[];
+  agent(verb: string, args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  deadline(): Promise<Ended>;
+  console(): readonly ConsoleLine[];
+  /** What systemctl was asked, one line each. */
+  systemctl(): readonly string[];
+  file(path: string): string;
+}
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export const KEYS = { AccessKeyId: 'ASIATEST', SecretAccessKey: 'secret-of-the-role', Token: 'token-of-the-role' };
+
+/** Writes the files of the user data of `facts` into a folder of its own, and answers for everything around them. */
+export async function machineWorld(facts: BootFacts, patience = 1): Promise<MachineWorld> {
+  const root = mkdtempSync(join(tmpdir(), 'spin-machine-'));
+  for (const folder of ['etc', 'run', 'lib', 'dev', 'bin']) mkdirSync(join(root, folder));
+  const config = parse(cloudConfig(facts, await readPrograms(join(REPOSITORY, 'templates')))) as {
+    readonly write_files: readonly { readonly path: string; readonly content: string; readonly encoding?: string }[];
+  };
+  for (const { path, content, encoding } of config.write_files) {
+    if (path.startsWith('/etc/spin/')) writeFileSync(join(root, 'etc', path.slice('/etc/spin/'.length)), Buffer.from(content, encoding === 'b64' ? 'base64' : 'utf8'));
+    if (path.startsWith('/opt/spin/')) writeFileSync(join(root, 'bin', path.slice('/opt/spin/'.length)), content, { mode: 0o755 });
+  }
+  const spin = JSON.parse(readFileSync(join(root, 'etc/spin.json'), 'utf8')) as Record<string, unknown>;
+  writeFileSync(join(root, 'etc/spin.json'), JSON.stringify({ ...spin, patience, dir: join(root, 'work') }));
+  const systemctl = join(root, 'bin/systemctl');
+  writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>'${root}/systemctl'\n`);
+  chmodSync(systemctl, 0o755);
+
+  const metadata: Metadata = { 'meta-data/ami-launch-index': '0' };
+  const parameters: Record<string, string> = {};
+  const asked: MachineWorld['asked'] = [];
+  const server = createServer((request, response) => {
+    const path = request.url ?? '';
+    const answer = (status: number, body: string) => void response.writeHead(status).end(body);
+    if (path === '/latest/api/token') return answer(request.method === 'PUT' ? 200 : 405, 'imds-token');
+    if (path.startsWith('/latest/')) {
+      if (request.headers['x-aws-ec2-metadata-token'] !== 'imds-token') return answer(401, '');
+      const found = metadata[path.slice('/latest/'.length)];
+      return answer(found === undefined ? 404 : 200, found ?? '');
+    }
+    let body = '';
+    request.on('data', (part: Buffer) => (body += part.toString()));
+    request.on('end', () => {
+      asked.push({ headers: request.headers, body });
+      const { Names } = JSON.parse(body) as { readonly Names: readonly string[] };
+      const Parameters = Names.flatMap((Name) => (parameters[Name] === undefined ? [] : [{ Name, Value: parameters[Name] }]));
+      answer(200, JSON.stringify({ Parameters, InvalidParameters: Names.filter((name) => parameters[name] === undefined) }));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  onTestFinished(async () => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, 'close').catch(() => undefined);
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    SPIN_ETC: join(root, 'etc'),
+    SPIN_RUN: join(root, 'run'),
+    SPIN_LIB: join(root, 'lib'),
+    SPIN_DEV: join(root, 'dev'),
+    SPIN_CONSOLE: join(root, 'console'),
+    SPIN_IMDS: url,
+    SPIN_SSM: `${url}/`,
+    SPIN_SYSTEMCTL: systemctl,
+    SPIN_NO_JOURNAL: '1',
+  };
+  const run = (command: string, args: readonly string[], more: Readonly<Record<string, string>>): Promise<Ended> =>
+    new Promise((resolve) => {
+      execFile(command, args, { env: { ...env, ...more }, encoding: 'utf8' }, (failure, stdout, stderr) => {
+        resolve({ code: failure === null ? 0 : Number(failure.code ?? 1), stdout, stderr });
+      });
+    });
+  const text = (path: string): string => (existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : '');
+  return {
+    root,
+    metadata,
+    parameters,
+    asked,
+    agent: (verb, args = [], more = {}) => run('python3', [join(root, 'bin/agent'), verb, ...args], more),
+    deadline: () => run('bash', [join(root, 'bin/deadline')], {}),
+    console: () => readConsole(text('console')),
+    systemctl: () => text('systemctl').split('\n').filter((line) => line !== ''),
+    file: text,
+  };
+}

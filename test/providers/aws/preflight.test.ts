@@ -1,0 +1,260 @@
+import { CreateSecurityGroupCommand, DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { expect, onTestFinished, test } from 'vitest';
+import { makeIncarnation } from '../../../src/core/ids.ts';
+import { ownershipTags } from '../../../src/core/tags.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
+import { preflight } from '../../../src/providers/aws/preflight.ts';
+import type { Check } from '../../../src/providers/provider.ts';
+import type { ServiceSpec } from '../../../src/spec/spec.ts';
+import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { type Answer, startEndpoint } from './client/endpoint.ts';
+import { ACCOUNT, awsWorld, type AwsWorld, REGION, serviceSpec, STATE_TAG } from './world.ts';
+
+const CLOUD = { instanceTypes: [], spot: false, address: 'private' } as const;
+
+function planOf(...services: readonly (Partial<ServiceSpec> & { readonly name: string })[]): Plan {
+  const resources = services.map((sketch) => {
+    const service = serviceSpec(sketch);
+    return {
+      address: `service.${service.name}`,
+      kind: 'service' as const,
+      desire: { kind: 'service' as const, service, baseDir: '/' },
+      count: service.replicas,
+      digest: '',
+      strategy: 'rolling' as const,
+      needs: [],
+      hourly: 0,
+    };
+  });
+  return { resources, hourly: 0, untilTtl: 0, ttlMs: 1 };
+}
+
+const check = (world: AwsWorld, plan: Plan) => preflight(world.cloud, world.spin, plan, world.call);
+const named = (checks: readonly Check[], name: string) => checks.find((one) => one.name === name) ?? expect.fail(`no check ${name}`);
+
+/** The world with an endpoint of its own for Service Quotas. */
+async function withQuota(world: AwsWorld, answer: Answer): Promise<AwsWorld> {
+  const quotas = await startEndpoint(() => answer);
+  onTestFinished(() => quotas.close());
+  const env = { ...world.options.env, AWS_ENDPOINT_URL_SERVICE_QUOTAS: quotas.url };
+  return { ...world, cloud: createClouds({ ...world.options, env }).in(REGION) };
+}
+
+const quotaOf = (value: number): Answer => ({
+  status: 200,
+  body: JSON.stringify({ Quota: { QuotaCode: 'L-1216C47A', Value: value } }),
+  headers: { 'content-type': 'application/x-amz-json-1.1' },
+});
+
+test('a plan that can be carried out passes every check, and nothing is made', async () => {
+  const world = await withQuota(await awsWorld(), quotaOf(32));
+  const checks = await check(world, planOf({ name: 'web', replicas: 2 }));
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect(checks.map(({ name }) => name)).toEqual([
+    'credentials',
+    'image of web',
+    'instance types of web',
+    'addresses',
+    'quota L-1216C47A',
+    'permission',
+    'leftovers',
+  ]);
+  expect(named(checks, 'credentials').detail).toBe(`account ${ACCOUNT}, region ${REGION}`);
+  expect(named(checks, 'instance types of web').detail).toMatch(/^t3\.micro in us-east-1a, us-east-1b, us-east-1c/);
+  expect(named(checks, 'quota L-1216C47A').detail).toMatch(/^4 vCPUs are wanted, 0 of 32 are in use/);
+  expect(world.living()).toEqual([]);
+  expect(Object.keys(world.ec2.counts()).filter((action) => /^(Create|Delete|Terminate)/.test(action))).toEqual([]);
+});
+
+test('it asks in two rounds, and only about the spin itself when another follows in the same process', async () => {
+  const latencyMs = 400;
+  const world = await withQuota(await awsWorld({ ec2: { latencyMs } }), quotaOf(32));
+  await check(world, planOf({ name: 'web' }));
+  const times = world.ec2.calls.map(({ at }) => at);
+  // The second round begins one answer after the first, a third would begin two after it.
+  expect(Math.max(...times) - Math.min(...times)).toBeLessThan(2 * latencyMs);
+  const before = world.ec2.calls.length;
+  await check({ ...world, spin: { ...world.spin, incarnation: makeIncarnation(1) } }, planOf({ name: 'web' }));
+  expect(
+    world.ec2.calls
+      .slice(before)
+      .map(({ action }) => action)
+      .toSorted(),
+  ).toEqual(['DescribeInstances', 'DescribeInstances', 'DescribeSecurityGroups', 'DescribeSubnets', 'DescribeVolumes', 'RunInstances']);
+});
+
+test('an image for another processor is told, with what would do', async () => {
+  const world = await awsWorld();
+  const checks = await check(world, planOf({ name: 'web', cloud: { ...CLOUD, instanceTypes: ['t4g.micro', 'c7g.large'] } }));
+  expect(named(checks, 'image of web')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/x86_64, which t4g\.micro and c7g\.large cannot run/),
+    hint: expect.stringContaining('arm64'),
+  });
+});
+
+test('types that no zone offers are told; one that only some lack is not a failure', async () => {
+  const world = await awsWorld();
+  const checks = await check(
+    world,
+    planOf(
+      { name: 'web', cloud: { ...CLOUD, instanceTypes: ['m7i.large'] } },
+      { name: 'odd', cloud: { ...CLOUD, instanceTypes: ['z9.huge'] } },
+    ),
+  );
+  expect(named(checks, 'instance types of web')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^m7i\.large in us-east-1a, us-east-1b \(/),
+  });
+  expect(named(checks, 'instance types of odd')).toMatchObject({ ok: false, detail: expect.stringMatching(/^z9\.huge nowhere/) });
+});
+
+test('an image that is not there fails', async () => {
+  const world = await awsWorld();
+  const checks = await check(world, planOf({ name: 'web', cloud: { ...CLOUD, image: 'ami-0000000000000000f' } }));
+  expect(named(checks, 'image of web')).toMatchObject({ ok: false, hint: expect.any(String) });
+});
+
+test('a quota counts what runs, but not the instances of the spin itself', async () => {
+  const world = await withQuota(await awsWorld(), quotaOf(8));
+  await run(world, 2, {});
+  const tight = await check(world, planOf({ name: 'web', replicas: 3 }));
+  expect(named(tight, 'quota L-1216C47A')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^6 vCPUs are wanted, 4 of 8 are in use/),
+  });
+  await run(world, 1, owned(world));
+  const own = await check(world, planOf({ name: 'web', replicas: 2 }));
+  expect(named(own, 'quota L-1216C47A')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^4 vCPUs are wanted, 4 of 8 are in use/),
+  });
+});
+
+test('a quota that cannot be had is unknown, which is no failure, and what runs is not asked for', async () => {
+  const page = { status: 500, body: '<html></html>', headers: { 'content-type': 'text/html' } } as const;
+  const world = await withQuota(await awsWorld(), page);
+  const checks = await check(world, planOf({ name: 'web' }));
+  expect(named(checks, 'quota L-1216C47A')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^unknown: .*servicequotas:GetServiceQuota/),
+  });
+  expect(world.ec2.counts()['DescribeInstances']).toBe(1);
+});
+
+test('too few addresses are told', async () => {
+  const world = await awsWorld();
+  const checks = await check(world, planOf({ name: 'web', replicas: 100_000 }));
+  expect(named(checks, 'addresses')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^100000 are needed, 12273 are free in subnet-/),
+  });
+});
+
+test('a launch that is not allowed is told, with the policy that allows it', async () => {
+  const world = await awsWorld();
+  world.ec2.script({ action: 'RunInstances', times: 'always', fault: 'denied' });
+  const checks = await check(world, planOf({ name: 'web' }));
+  expect(named(checks, 'permission')).toMatchObject({ ok: false, hint: expect.stringContaining('docs/aws-iam.md') });
+});
+
+test('a dry run stands back where real launches have to wait', async () => {
+  const world = await awsWorld();
+  const launches = Array.from({ length: 6 }, () => run(world, 1, {}));
+  const checks = await check(world, planOf({ name: 'web' }));
+  expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
+  await Promise.all(launches);
+});
+
+test('leftovers of an earlier life, and of another state location, are told with what to do', async () => {
+  const world = await awsWorld();
+  const earlier = makeIncarnation(world.call.clock.now() - 86_400_000);
+  await group(world, 'old', owned(world, { incarnation: earlier }));
+  expect(named(await check(world, planOf({ name: 'web' })), 'leftovers')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^sg-\w+ in us-east-1 are left of an earlier web/),
+    hint: 'spin down web',
+  });
+  await run(world, 1, owned(world, { incarnation: earlier, state: 'of-others' }));
+  expect(named(await check(world, planOf({ name: 'web' })), 'leftovers')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^i-\w+ in us-east-1 carry the ID web and are of another state location \(of-others\)/),
+    hint: expect.stringContaining('spin adopt web'),
+  });
+});
+
+test('what the spin itself has is no leftover', async () => {
+  const world = await awsWorld();
+  await group(world, 'mine', owned(world));
+  expect(named(await check(world, planOf({ name: 'web' })), 'leftovers').ok).toBe(true);
+});
+
+test('without credentials there is one check, which says what to do', async () => {
+  const world = await awsWorld();
+  const cloud = createClouds({ ...world.options, env: { ...world.options.env, AWS_ACCESS_KEY_ID: undefined } }).in(REGION);
+  expect(await check({ ...world, cloud }, planOf({ name: 'web' }))).toEqual([
+    { name: 'credentials', ok: false, detail: expect.stringMatching(/no AWS credentials.*aws sso login/), hint: expect.any(String) },
+  ]);
+});
+
+test('an account that the config does not list, or that the spin does not live in, is told', async () => {
+  const world = await awsWorld({ settings: { accounts: ['999999999999'] } });
+  const [refused] = await check(world, planOf({ name: 'web' }));
+  expect(refused).toMatchObject({ name: 'credentials', ok: false, detail: expect.stringContaining('999999999999') });
+  const other = await awsWorld();
+  const [guarded] = await check({ ...other, spin: { ...other.spin, place: { account: '888888888888' } } }, planOf({ name: 'web' }));
+  expect(guarded).toMatchObject({ ok: false, detail: expect.stringContaining('888888888888') });
+});
+
+test('it stops with its command', async () => {
+  const world = await awsWorld({ ec2: { latencyMs: 5_000 } });
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new Error('enough')), 50);
+  await expect(preflight(world.cloud, world.spin, planOf({ name: 'web' }), { ...world.call, signal: stop.signal })).rejects.toThrow(
+    'enough',
+  );
+});
+
+describeWithMoto('preflight, against moto', (moto) => {
+  test('passes, does not know the quota, and makes nothing', async () => {
+    const { proxy } = moto();
+    const world = await awsWorld();
+    const env = { ...world.options.env, AWS_ENDPOINT_URL: proxy.url };
+    const cloud = createClouds({ ...world.options, env, settings: { ...world.options.settings, image: 'ami-12c6146b' } }).in(REGION);
+    const checks = await check({ ...world, cloud }, planOf({ name: 'web' }));
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(named(checks, 'quota L-1216C47A').detail).toMatch(/^unknown: /);
+    expect(named(checks, 'instance types of web').detail).toMatch(/^t3\.micro in us-east-1a/);
+    const { Reservations } = await cloud.send(EC2Client, new DescribeInstancesCommand({}), world.call);
+    expect(Reservations).toEqual([]);
+  });
+});
+
+type Tagged = Readonly<Record<string, string>>;
+
+function owned(world: AwsWorld, { incarnation = world.spin.incarnation, state = STATE_TAG } = {}): Tagged {
+  return ownershipTags({ id: world.spin.id, incarnation, resource: 'service.web@1', state });
+}
+
+const entries = (tags: Tagged) => Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+async function run(world: AwsWorld, count: number, tags: Tagged): Promise<void> {
+  const launch = new RunInstancesCommand({
+    ImageId: 'ami-0a1b2c3d4e5f60001',
+    InstanceType: 't3.micro',
+    MinCount: count,
+    MaxCount: count,
+    ...(Object.keys(tags).length === 0 ? {} : { TagSpecifications: [{ ResourceType: 'instance', Tags: entries(tags) }] }),
+  });
+  await world.cloud.send(EC2Client, launch, world.call);
+}
+
+async function group(world: AwsWorld, name: string, tags: Tagged): Promise<void> {
+  const command = new CreateSecurityGroupCommand({
+    GroupName: name,
+    Description: name,
+    TagSpecifications: [{ ResourceType: 'security-group', Tags: entries(tags) }],
+  });
+  await world.cloud.send(EC2Client, command, world.call);
+}

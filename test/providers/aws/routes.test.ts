@@ -1,0 +1,210 @@
+import { DescribeSubnetsCommand, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
+  DescribeRulesCommand,
+  DescribeTargetGroupAttributesCommand,
+  DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { expect, it } from 'vitest';
+import type { Desire } from '../../../src/plan/plan.ts';
+import { createRegistration, observeRegistrations, releaseRegistration } from '../../../src/providers/aws/registrations.ts';
+import { createRoute, listRoutes, observeRoutes, ownRoute, reclaimRoute, releaseRoute } from '../../../src/providers/aws/routes.ts';
+import type { Behind } from '../../../src/providers/aws/target-groups.ts';
+import type { CreateRequest } from '../../../src/providers/provider.ts';
+import { clientsOf, some } from '../../fakes/moto/clients.ts';
+import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { aged, type DataWorld, dataWorld } from './data-world.ts';
+
+type RouteDesire = Extract<Desire, { kind: 'route' }> & { readonly behind?: Behind };
+
+const behind: Behind = {
+  port: 3_000,
+  drainMs: 12_500,
+  health: {
+    probe: { type: 'http', path: '/ready', status: 204 },
+    intervalMs: 200,
+    timeoutMs: 10_000,
+    healthyAfter: 1,
+    unhealthyAfter: 20,
+    deadlineMs: 60_000,
+  },
+};
+
+describeWithMoto('a route behind a load balancer, against moto', (moto) => {
+  const clients = () => clientsOf({ endpoint: moto().proxy.url });
+
+  async function listener(): Promise<string> {
+    const { elb, ec2 } = clients();
+    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: 'default-for-az', Values: ['true'] }] }));
+    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
+    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
+    const { Listeners = [] } = await elb.send(
+      new CreateListenerCommand({
+        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
+        Protocol: 'HTTP',
+        Port: 80,
+        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
+      }),
+    );
+    return String(Listeners[0]?.ListenerArn);
+  }
+
+  async function open(
+    more: Parameters<typeof dataWorld>[0] extends infer S ? Partial<S> : never = {},
+  ): Promise<DataWorld & { readonly listener: string }> {
+    const arn = more.settings?.listener ?? (await listener());
+    return { ...dataWorld({ url: moto().proxy.url, ...more, settings: { listener: arn } }), listener: arn };
+  }
+
+  function route(world: Pick<DataWorld, 'request'>, host = '127.0.0.1', service = 'web'): CreateRequest {
+    const desire: RouteDesire = { kind: 'route', service, expose: { port: 'auto', host }, behind };
+    return world.request(`route.${service}`, desire);
+  }
+
+  async function instances(service: CreateRequest, count: number): Promise<readonly string[]> {
+    const Tags = Object.entries(service.tags).map(([Key, Value]) => ({ Key, Value }));
+    const { Instances = [] } = await clients().ec2.send(
+      new RunInstancesCommand(some(count, { TagSpecifications: [{ ResourceType: 'instance', Tags }] })),
+    );
+    return Instances.flatMap(({ InstanceId }) => InstanceId ?? []);
+  }
+
+  it('is a target group with the health check and drain of its service, and a rule for its path, made once', async () => {
+    const world = await open();
+    const { cloud, call } = world;
+    const { elb } = clients();
+    const request = route(world);
+    const handle = await createRoute(cloud, request, call);
+    await createRoute(cloud, request, call);
+    const TargetGroupArn = String(handle['targetGroup']);
+    const { TargetGroups = [] } = await elb.send(new DescribeTargetGroupsCommand({}));
+    expect(TargetGroups).toMatchObject([
+      {
+        Port: 3_000,
+        HealthCheckPath: '/ready',
+        HealthCheckIntervalSeconds: 5,
+        HealthCheckTimeoutSeconds: 4,
+        HealthyThresholdCount: 2,
+        UnhealthyThresholdCount: 10,
+        Matcher: { HttpCode: '204' },
+      },
+    ]);
+    const { Attributes = [] } = await elb.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn }));
+    expect(Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '13' });
+    const { Rules = [] } = await elb.send(new DescribeRulesCommand({ ListenerArn: world.listener }));
+    const ours = Rules.filter(({ IsDefault }) => IsDefault !== true);
+    expect(ours).toHaveLength(1);
+    expect(ours[0]?.Conditions?.[0]?.PathPatternConfig?.Values ?? ours[0]?.Conditions?.[0]?.Values).toEqual(['/web/web', '/web/web/*']);
+    const created = moto().proxy.calls.find(({ action }) => action === 'CreateRule');
+    expect(created?.params['Transforms.member.1.UrlRewriteConfig.Rewrites.member.1.Regex']).toBe('^/web/web/?(.*)$');
+    const seen = (await observeRoutes(cloud, [request], call)).get(request.key);
+    expect(seen).toMatchObject({ state: 'running', endpoints: [{ service: 'web', via: 'route', port: 80 }] });
+    expect(seen?.endpoints[0]?.url).toMatch(/^http:\/\/front.*\/web\/web$/);
+  });
+
+  it('goes by its host name where it has one, and refuses one that another rule has', async () => {
+    const world = await open();
+    const { cloud, call } = world;
+    const named = route(world, 'Shop.example.com');
+    await createRoute(cloud, named, call);
+    const endpoint = (await observeRoutes(cloud, [named], call)).get(named.key)?.endpoints[0];
+    expect(endpoint?.url).toBe('http://shop.example.com');
+    const again = route(world, 'shop.example.com', 'other');
+    await expect(createRoute(cloud, again, call)).rejects.toMatchObject({ kind: 'conflict', class: 'host-taken' });
+  });
+
+  it('takes the next priority where somebody was quicker', async () => {
+    const world = await open();
+    moto().proxy.announce({
+      action: 'CreateRule',
+      how: { error: 'PriorityInUse', status: 400, message: 'The specified priority is in use' },
+    });
+    await createRoute(world.cloud, route(world), world.call);
+    const asked = moto()
+      .proxy.calls.filter(({ action }) => action === 'CreateRule')
+      .map(({ params }) => Number(params['Priority']));
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toBe((asked[0] ?? 0) + 1);
+    const { Rules = [] } = await clients().elb.send(new DescribeRulesCommand({ ListenerArn: world.listener }));
+    expect(Rules.map(({ Priority }) => Priority)).toContain(String(asked[1]));
+  });
+
+  it('is released with its rule, and without a handle', async () => {
+    const world = await open();
+    const { cloud, call } = world;
+    const request = route(world);
+    const handle = await createRoute(cloud, request, call);
+    expect(await releaseRoute(cloud, request, call)).toBe('absent');
+    expect(await releaseRoute(cloud, aged(request, handle), call)).toBe('absent');
+    expect((await observeRoutes(cloud, [aged(request, handle)], call)).get(request.key)?.state).toBe('absent');
+    expect(await listRoutes(cloud, { everyone: true }, call)).toEqual([]);
+    const { Rules = [] } = await clients().elb.send(new DescribeRulesCommand({ ListenerArn: world.listener }));
+    expect(Rules).toHaveLength(1);
+  });
+
+  it('is found by its tags, taken over and reclaimed, also under another config', async () => {
+    const mine = await open();
+    const theirs = await open({ stateTag: 'theirs', settings: { listener: mine.listener } });
+    await createRoute(mine.cloud, route(mine), mine.call);
+    await createRoute(theirs.cloud, route(theirs, 'their.example.com'), theirs.call);
+    expect(await listRoutes(mine.cloud, { id: mine.spin.id }, mine.call)).toHaveLength(1);
+    const all = await listRoutes(mine.cloud, { everyone: true }, mine.call);
+    expect(all).toHaveLength(2);
+    for (const one of all) await ownRoute(mine.cloud, one, mine.call);
+    expect(await listRoutes(mine.cloud, {}, mine.call)).toHaveLength(2);
+    const bare = dataWorld({ url: moto().proxy.url });
+    for (const one of all) expect(await reclaimRoute(bare.cloud, one, bare.call)).toBe('absent');
+    expect(await listRoutes(bare.cloud, { everyone: true }, bare.call)).toEqual([]);
+  });
+
+  it('serves a generation that is registered with it, and no longer one that was taken out', async () => {
+    const world = await open();
+    const { cloud, call, region } = world;
+    const { elb } = clients();
+    const to = route(world);
+    const handle = await createRoute(cloud, to, call);
+    const service = world.request('service.web', { kind: 'route', service: 'web', expose: { port: 'auto', host: '' } });
+    const old = await instances(service, 2);
+    const request = world.request(
+      'registration.web',
+      { kind: 'registration', service: 'web', route: 'route.web' },
+      { needs: [service.key, to.key], bindings: { web: [{ service: 'web', via: 'instance', host: '10.0.0.1', port: 4_000 }] } },
+    );
+    expect((await observeRegistrations(cloud, region.machines, [request], call)).get(request.key)?.state).toBe('absent');
+    const registration = { ...request, handle: await createRegistration(cloud, region.machines, request, call) };
+    expect((await observeRegistrations(cloud, region.machines, [registration], call)).get(request.key)).toMatchObject({
+      state: 'running',
+      reason: '2 registered and healthy',
+    });
+    const TargetGroupArn = String(handle['targetGroup']);
+    const { TargetHealthDescriptions = [] } = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
+    const registered = new Map(TargetHealthDescriptions.map(({ Target }) => [Target?.Id, Target?.Port]));
+    expect(registered).toEqual(new Map(old.map((id) => [id, 4_000])));
+
+    // A third one of the same generation is lacking until the request is sent again.
+    const [third] = await instances(service, 1);
+    await call.clock.sleep(600);
+    expect((await observeRegistrations(cloud, region.machines, [registration], call)).get(request.key)).toMatchObject({
+      state: 'pending',
+      stalled: true,
+    });
+    await createRegistration(cloud, region.machines, request, call);
+
+    const next = world.request('service.web', { kind: 'route', service: 'web', expose: { port: 'auto', host: '' } }, { generation: 2 });
+    const [fresh] = await instances(next, 1);
+    const second = world.request(
+      'registration.web',
+      { kind: 'registration', service: 'web', route: 'route.web' },
+      { generation: 2, needs: [next.key, to.key] },
+    );
+    await createRegistration(cloud, region.machines, second, call);
+    expect(await releaseRegistration(cloud, region.machines, registration, call)).toBe('absent');
+    expect(await releaseRegistration(cloud, region.machines, request, call)).toBe('absent');
+    const left = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
+    expect(left.TargetHealthDescriptions?.map(({ Target }) => Target?.Id)).toEqual([fresh]);
+    expect(third).toBeDefined();
+    expect(world.events.map(({ type }) => type)).toEqual(['drain.started', 'drain.finished']);
+  });
+});
