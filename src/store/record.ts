@@ -105,10 +105,23 @@ export interface SpinRecord {
   readonly spent: readonly Interval[];
 }
 
-type Without<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+/** What of a resource a list of spins is made from. */
+export type ResourceOutline = Pick<ResourceRecord, 'key' | 'address' | 'kind' | 'status' | 'count' | 'hourly' | 'requestedAt' | 'runs'>;
 
-/** A resource without what it was asked to be. */
-export type ResourceOutline = Without<ResourceRecord, 'desire'>;
-
-/** A record without what was asked for: all that a list of spins shows, at a fraction of the reading. */
-export type RecordOutline = Omit<SpinRecord, 'spec' | 'resources'> & { readonly resources: Readonly<Record<string, ResourceOutline>> };
+/** All of a record that a list of spins is made from, at a fraction of the reading. */
+export type RecordOutline = Pick<
+  SpinRecord,
+  | 'id'
+  | 'incarnation'
+  | 'provider'
+  | 'owner'
+  | 'tags'
+  | 'desired'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'deadline'
+  | 'readyAt'
+  | 'releasedAt'
+  | 'failure'
+  | 'spent'
+> & { readonly resources: Readonly<Record<string, ResourceOutline>> };

@@ -70,11 +70,9 @@ export function createS3Store(options: S3StoreOptions): Store {
     },
 
     write: async (expected, next) => {
-      const key = recordKey(next.record.id);
-      const text = encodeRecord(next, makeIncarnation(clock.now()));
-      const version = await bucket.put(key, text, expected);
-      if (expected === undefined && version !== 'conflict') await bucket.proveConditions(key, text);
-      return version;
+      // Every record begins with a creation: where that was safe, so is what follows.
+      if (expected === undefined) await bucket.proveConditions(`${root}conditions.txt`);
+      return bucket.put(recordKey(next.record.id), encodeRecord(next, makeIncarnation(clock.now())), expected);
     },
 
     remove: (id, expected) => bucket.remove(recordKey(id), expected),

@@ -38,10 +38,9 @@ export interface Bucket {
 
   /**
    * Where the service is not S3 itself, has it refuse what it must refuse, once: one that ignores conditions would let two writers win.
-   * @param key of an object that was just created with `text`
-   * @throws SpinError `state-unwritable` where it refuses nothing
+   * @param key of an object that is there for this alone
    */
-  proveConditions(key: string, text: string): Promise<void>;
+  proveConditions(key: string): Promise<void>;
 
   /** Deletes exactly the object with this ETag, or whatever is there. */
   remove(key: string, expected?: string): Promise<'removed' | 'conflict'>;
@@ -59,6 +58,7 @@ const LOST: ReadonlySet<string> = new Set(['PreconditionFailed', 'NoSuchKey', 'N
 const MET: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'OperationAborted']);
 /** The ETag of nothing. */
 const NO_ETAG = '"0"';
+const PROBE = 'spin writes this to see that conditions are honoured here\n';
 const MEETINGS = 10;
 const MEETING_STEP_MS = 25;
 
@@ -88,7 +88,7 @@ export function openBucket(options: BucketOptions): Bucket {
     return found?.text === text ? found.etag : undefined;
   };
 
-  /** Sends a conditional request until S3 says who won. */
+  /** Sends a request until S3 says who won. */
   const settled = async <T>(request: () => Promise<T>): Promise<T> => {
     for (let meetings = 1; ; meetings++) {
       try {
@@ -106,22 +106,30 @@ export function openBucket(options: BucketOptions): Bucket {
     time,
     get,
 
-    async proveConditions(key, text) {
+    async proveConditions(Key) {
       if (proven) return;
-      proven = true;
-      const Key = key;
+      const put = { Bucket, Key, Body: PROBE, ContentType: 'text/plain' };
+      await settled(() => sender.send((client, { PutObjectCommand }) => client.send(new PutObjectCommand(put)))).catch(
+        (thrown: unknown) => {
+          throw failed('write', Key, thrown);
+        },
+      );
       const takes: Readonly<Record<string, Request>> = {
-        'If-None-Match on PutObject': (client, sdk) => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body: text, IfNoneMatch: '*' })),
-        'If-Match on PutObject': (client, sdk) => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body: text, IfMatch: NO_ETAG })),
+        'If-None-Match on PutObject': (client, sdk) => client.send(new sdk.PutObjectCommand({ ...put, IfNoneMatch: '*' })),
+        'If-Match on PutObject': (client, sdk) => client.send(new sdk.PutObjectCommand({ ...put, IfMatch: NO_ETAG })),
         'If-Match on DeleteObject': (client, sdk) => client.send(new sdk.DeleteObjectCommand({ Bucket, Key, IfMatch: NO_ETAG })),
       };
       for (const [condition, request] of Object.entries(takes)) {
         const ignored = await sender.send(request).then(
           () => true,
-          () => false,
+          (thrown: unknown) => {
+            if (isLost(thrown) || MET.has(codeOf(thrown))) return false;
+            throw failed('write', Key, thrown);
+          },
         );
-        if (ignored) throw conditionIgnored(Bucket, key, condition);
+        if (ignored) throw conditionIgnored(Bucket, Key, condition);
       }
+      proven = true;
     },
 
     async put(key, text, expected) {

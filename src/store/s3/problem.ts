@@ -134,7 +134,7 @@ export function bucketProblem(thrown: unknown, request: Request): SpinError {
 
 /** For a service that took a write which it had to refuse. */
 export function conditionIgnored(bucket: string, key: string, condition: string): SpinError {
-  return new SpinError('state-unwritable', `s3://${bucket}/${key} cannot be kept safe: this service ignores ${condition}`, {
+  return new SpinError('state-unwritable', `cannot write s3://${bucket}/${key}: this service ignores ${condition}`, {
     hint: CONDITIONAL,
     data: { bucket, key, condition },
   });
