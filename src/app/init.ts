@@ -1,6 +1,6 @@
 import { access, cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { SpinError } from '../core/errors.ts';
+import { messageOf, SpinError, systemCode } from '../core/errors.ts';
 import { didYouMean } from '../spec/problems.ts';
 import { shellWord } from '../spec/shell.ts';
 import type { App } from './context.ts';
@@ -24,9 +24,18 @@ export interface Template {
 export async function templates(app: App): Promise<readonly Template[]> {
   const entries = await readdir(app.templatesDir, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  return Promise.all(
-    names.toSorted().map(async (name) => ({ name, summary: summaryOf(await readFile(join(app.templatesDir, name, 'spin.yaml'), 'utf8')) })),
-  );
+  const found = await Promise.all(names.toSorted().map((name) => templateOf(app.templatesDir, name)));
+  return found.filter((template) => template !== undefined);
+}
+
+/** Not every folder there is a starter spec: some hold what providers give to machines. */
+async function templateOf(dir: string, name: string): Promise<Template | undefined> {
+  try {
+    return { name, summary: summaryOf(await readFile(join(dir, name, 'spin.yaml'), 'utf8')) };
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
 }
 
 /** Copies a starter spec. @throws SpinError `usage` for an unknown template; `file-exists`, before anything is written */
@@ -41,8 +50,17 @@ export async function init(app: App, request: InitRequest): Promise<InitOutcome>
   const to = resolve(app.cwd, request.dir ?? '.');
   const names = await filesOf(from);
   if (!request.force) await refuseOverwrite(to, names);
-  await mkdir(to, { recursive: true });
-  await cp(from, to, { recursive: true, force: true });
+  try {
+    await mkdir(to, { recursive: true });
+    await cp(from, to, { recursive: true, force: true });
+  } catch (thrown) {
+    // A file where a folder should be, a name that is too long, a place that is not the user's, a disk that is full.
+    if (systemCode(thrown) === undefined) throw thrown;
+    throw new SpinError('usage', `cannot write into ${to}: ${messageOf(thrown)}`, {
+      cause: thrown,
+      hint: 'name a folder that can be written to',
+    });
+  }
   const shown = relative(app.cwd, to);
   return {
     template: request.template,

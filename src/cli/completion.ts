@@ -12,10 +12,15 @@ const FILE_DIRECTIVE = ':0\n';
 /** `spin complete -- WORDS`: what the script of `spin completion` asks while the user types. */
 export async function offers(world: World): Promise<string> {
   const rest = world.argv.slice(1);
-  const words = rest[0] === '--' ? rest.slice(1) : rest;
+  const words = inParts(rest[0] === '--' ? rest.slice(1) : rest);
   if (wantsFile(words)) return FILE_DIRECTIVE;
   const known = await offersFor(words, world).catch(() => ({}));
   return printed(() => makeRoot(known, commandIn(words)).parse([...words]));
+}
+
+/** `--state=DIR` as the library knows it: in two words, unless it is the one at hand. */
+function inParts(words: readonly string[]): readonly string[] {
+  return [...words.slice(0, -1).flatMap((word) => /^(--[a-z-]+)=(.*)$/s.exec(word)?.slice(1) ?? [word]), ...words.slice(-1)];
 }
 
 function commandIn(words: readonly string[]): Command | undefined {
@@ -45,10 +50,35 @@ async function offersFor(words: readonly string[], world: World): Promise<Offers
     import('../store/file-store.ts'),
     import('../core/clock.ts'),
   ]);
-  const { settings } = await loadConfig({ cwd: world.cwd(), home: world.home, env: world.env });
+  const state = stateIn(words, world.home);
+  const flags = state === undefined ? {} : { state };
+  const { settings } = await loadConfig({
+    cwd: world.cwd(),
+    home: world.home,
+    env: world.env,
+    flags,
+    noConfig: words.includes('--no-config'),
+  });
   const store = createFileStore({ dir: settings.state, clock: systemClock });
   const spin = (await store.list()).records.map(({ record }) => record.id);
   return { spin, ...(await partsOf(store, words)) };
+}
+
+/** The folder that `--state` gives on the line. */
+function stateIn(words: readonly string[], home: string): string | undefined {
+  // The word at hand is not finished yet.
+  const given = words.slice(0, -1);
+  const word = given[given.lastIndexOf('--state') + 1];
+  return !given.includes('--state') || word === undefined || word === '' ? undefined : unquoted(word, home);
+}
+
+/** What a word that was typed to a shell stands for, without anything that the shell would have to run or to look up. */
+function unquoted(word: string, home: string): string {
+  const text = word.replace(
+    /\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"/g,
+    (_all, escaped?: string, single?: string, double?: string) => escaped ?? single ?? (double ?? '').replace(/\\(["\\$`])/g, '$1'),
+  );
+  return word === '~' || word.startsWith('~/') ? `${home}${text.slice(1)}` : text;
 }
 
 /** Services and volumes of the spin that is named already. */

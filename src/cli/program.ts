@@ -1,8 +1,9 @@
-/** The only file that knows commander: turns the list of commands into a parser, made anew for each use. */
+/** The only file that knows commander: turns the list of commands into a parser, made anew for each use. Loaded where a line needs it. */
 import { type Argument, Command as Parser, CommanderError, type HelpConfiguration, Option } from 'commander';
 import { SpinError } from '../core/errors.ts';
 import { shellWord } from '../spec/shell.ts';
-import { type Command, type Input, type OptionSpec } from './command.ts';
+import type { Command, Input, OptionSpec } from './command.ts';
+import { asksForJson, commandAt, commandName, globalsOf, inputOf, type Values } from './line.ts';
 import { GLOBAL_OPTIONS, YES } from './options.ts';
 
 export interface Globals {
@@ -19,8 +20,6 @@ export interface Globals {
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly input: Input; readonly globals: Globals }
   | { readonly kind: 'print'; readonly text: string };
-
-type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a command line.
@@ -125,40 +124,6 @@ function capture(program: Parser, print: (text: string) => void): void {
   }
 }
 
-function globalsOf(values: Values): Globals {
-  return {
-    output: values['output'] === 'json' ? 'json' : 'text',
-    quiet: values['quiet'] === true,
-    verbose: values['verbose'] === true,
-    colour: values['color'] !== false,
-    config: values['config'] !== false,
-    yes: values['yes'] === true,
-    ...(typeof values['state'] === 'string' ? { state: values['state'] } : {}),
-  };
-}
-
-function inputOf(
-  command: Command,
-  values: Values,
-  positionals: readonly (string | readonly string[] | undefined)[],
-  globals: Globals,
-): Input {
-  const names = command.args.map((argument) => argument.form.replace(/[<>[\].]/g, ''));
-  const positional = (name: string) => positionals[names.indexOf(name)];
-  const value = (option: string) => values[option.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase())];
-  const text = (found: unknown): string | undefined => (typeof found === 'string' ? found : undefined);
-  const texts = (found: unknown): readonly string[] => (Array.isArray(found) ? found.filter((each) => typeof each === 'string') : []);
-  return {
-    arg: (name) => text(positional(name)),
-    args: (name) => texts(positional(name)),
-    text: (option) => text(value(option)),
-    flag: (option) => value(option) === true,
-    list: (option) => texts(value(option)),
-    json: globals.output === 'json',
-    interactive: () => false,
-  };
-}
-
 /** `error: unknown command 'lss'\n(Did you mean ls?)` becomes a message, and a hint that can be typed. */
 function usageError(thrown: CommanderError, argv: readonly string[], commands: readonly Command[]): SpinError {
   const command = commands.find((each) => each.name === commandName(argv, commands));
@@ -172,25 +137,6 @@ function usageError(thrown: CommanderError, argv: readonly string[], commands: r
   return new SpinError('usage', first, { hint });
 }
 
-/** The command that a line names, even where the rest of it is wrong. */
-export function commandName(argv: readonly string[], commands: readonly { readonly name: string }[]): string | undefined {
-  const isCommand = (word: string | undefined): boolean => commands.some((command) => command.name === word);
-  const word = argv[commandAt(argv)];
-  return isCommand(word) ? word : argv.find(isCommand);
-}
-
-/** Index of the first word that is no global option, nor the value of one. */
-function commandAt(argv: readonly string[]): number {
-  let at = 0;
-  while (at < argv.length && argv[at]?.startsWith('-') === true) at += takesValue(argv[at] ?? '') ? 2 : 1;
-  return at;
-}
-
-/** Whether a word is a global option whose value is the next word. */
-function takesValue(word: string): boolean {
-  return GLOBAL_OPTIONS.some(({ flags }) => flags.includes('<') && flags.split(/[ ,]+/).includes(word));
-}
-
 /** `spin exec web api ls -la`, as it has to be typed: the options of a command to run stand behind `--`. */
 function behindDashes(command: Command, argv: readonly string[]): string | undefined {
   if (command.args.at(-1)?.completes !== 'shell' || argv.includes('--')) return undefined;
@@ -199,14 +145,4 @@ function behindDashes(command: Command, argv: readonly string[]): string | undef
   if (given.length <= named || given.slice(0, named + 1).some((word) => word.startsWith('-'))) return undefined;
   const words = given.map(shellWord);
   return ['spin', command.name, ...words.slice(0, named), '--', ...words.slice(named)].join(' ');
-}
-
-/** Whether a line asks for JSON, even where the rest of it is wrong. */
-export function asksForJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  const words = end < 0 ? argv : argv.slice(0, end);
-  return words.some(
-    (word, index) =>
-      word === '--output=json' || word === '-ojson' || ((word === '--output' || word === '-o') && words[index + 1] === 'json'),
-  );
 }

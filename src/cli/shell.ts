@@ -1,26 +1,29 @@
-import type { Question } from '../app/context.ts';
+import type { App, Question } from '../app/context.ts';
 import { EXIT } from '../core/error-codes.ts';
 import type { Answer, Command } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { documentOf, printDocument, printEnd, printItem } from './document.ts';
 import { type Failure, failureOf } from './failure.ts';
-import { type Writer, asLines, writerOn } from './output.ts';
+import { asksForJson, commandName, readBare } from './line.ts';
+import { type Screen, type Writer, asLines, writerOn } from './output.ts';
 import type { Page } from './page.ts';
-import { type Globals, type Parsed, asksForJson, commandName, parse } from './program.ts';
+import type { Globals, Parsed } from './program.ts';
 import { makeReporter } from './reporters/choose.ts';
 import type { Reporter } from './reporters/reporter.ts';
 import { listenForSignals } from './signals.ts';
 import { makeStyle, takesColour } from './text/style.ts';
 import { VERSION } from './version.ts';
-import { type Outgoing, type World, processWorld } from './world.ts';
+import { type World, processWorld } from './world.ts';
 
 /** Runs one command line in this process and ends it with the right exit code, everything printed. */
 export async function runShell(argv: readonly string[], root: string): Promise<void> {
-  const exit = await runIn(processWorld(argv, root));
+  const exit = await runIn(processWorld(argv, root), STDOUT);
   process.exitCode = exit;
   // Everything is flushed. A handle that a use case left behind must not keep a finished command alive.
   process.exit();
 }
+
+const STDOUT = 1;
 
 interface Desk {
   readonly world: World;
@@ -28,14 +31,19 @@ interface Desk {
   readonly stderr: Writer;
 }
 
-/** Runs one command line in a world; everything is written when it resolves. @returns the exit code */
-export async function runIn(world: World): Promise<number> {
-  const desk: Desk = { world, stdout: writerOn(() => world.stdout), stderr: writerOn(() => world.stderr) };
+/**
+ * Runs one command line in a world; everything is written when it resolves.
+ * @param stdout the descriptor that the world's standard output leads to, where it is one of this process
+ * @returns the exit code
+ */
+export async function runIn(world: World, stdout?: number): Promise<number> {
+  const desk: Desk = { world, stdout: writerOn(() => world.stdout, stdout), stderr: writerOn(() => world.stderr) };
   const { argv } = world;
   let parsed: Parsed | undefined;
   try {
     if (argv[0] === 'complete') return await complete(desk);
-    parsed = parse(argv, COMMANDS, VERSION, () => helpWidth(world.stdout));
+    parsed =
+      readBare(argv, COMMANDS) ?? (await import('./program.ts')).parse(argv, COMMANDS, VERSION, () => helpWidth(desk.stdout.screen()));
     if (parsed.kind === 'print') {
       await desk.stdout.write(asLines(parsed.text));
       return 0;
@@ -65,9 +73,10 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     (line) => (command.mutates && !asking && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
     () => reporter.abandon(),
   );
+  let app: App | undefined;
   try {
     const { compose } = await import('./compose.ts');
-    const app = await compose(world, globals, {
+    app = await compose(world, globals, {
       signal: interrupt.signal,
       report: (event) => reporter.event(event),
       ask: async (question) => {
@@ -87,6 +96,8 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
       return EXIT.interrupted;
     throw thrown;
   } finally {
+    // What happened last is told to those who share the state, before this process is gone.
+    await app?.store.flush?.();
     reporter.done();
     interrupt.dispose();
   }
@@ -105,17 +116,19 @@ async function printResult(desk: Desk, answer: Extract<Answer, { kind: 'result' 
     await desk.stdout.write(printDocument(documentOf(command.name, exit, { result: outcome, ...error })));
     return exit;
   }
-  const page = await pageFor(desk.world.stdout, desk.world, globals);
+  const page = await pageFor(desk.stdout.screen(), desk.world, globals);
   await desk.stdout.write(asLines(globals.quiet ? answer.brief() : answer.view(page)));
   if (problem !== undefined) await printFailure(desk, { ...problem, data: {}, exit, stack: '' }, globals);
   return exit;
 }
 
 async function printStream(desk: Desk, answer: Extract<Answer, { kind: 'stream' }>, command: Command, globals: Globals): Promise<void> {
-  const page = await pageFor(desk.world.stdout, desk.world, globals);
+  const page = await pageFor(desk.stdout.screen(), desk.world, globals);
   for await (const item of answer.items) {
     const text =
-      globals.output === 'json' ? printItem(command.name, item) : `${answer.line(item as never, page, desk.world.stdout.isTTY === true)}\n`;
+      globals.output === 'json'
+        ? printItem(command.name, item)
+        : `${answer.line(item as never, page, desk.stdout.screen().isTTY === true)}\n`;
     await desk.stdout.write(text);
     if (desk.stdout.closed.aborted) break;
   }
@@ -136,11 +149,11 @@ async function fail(desk: Desk, failure: Failure, command: string | undefined, g
 }
 
 async function printFailure(desk: Desk, failure: Failure, globals: Globals): Promise<void> {
-  const [{ viewFailure }, page] = await Promise.all([import('./views/failure.ts'), pageFor(desk.world.stderr, desk.world, globals)]);
+  const [{ viewFailure }, page] = await Promise.all([import('./views/failure.ts'), pageFor(desk.stderr.screen(), desk.world, globals)]);
   await desk.stderr.write(asLines(viewFailure(failure, page, VERSION)));
 }
 
-async function pageFor(stream: Outgoing, world: World, globals: Globals): Promise<Page> {
+async function pageFor(stream: Screen, world: World, globals: Globals): Promise<Page> {
   return {
     width: stream.isTTY === true ? (stream.columns ?? 80) : Infinity,
     style: await makeStyle(takesColour(stream, world.env, globals.colour)),
@@ -156,7 +169,7 @@ async function complete(desk: Desk): Promise<number> {
   return 0;
 }
 
-function helpWidth(stream: Outgoing): number {
+function helpWidth(stream: Screen): number {
   return stream.isTTY === true ? Math.min(stream.columns ?? 80, 100) : 100;
 }
 

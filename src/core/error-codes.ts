@@ -42,7 +42,7 @@ export const ERROR_CODES = {
   'record-newer': { exit: EXIT.failed, meaning: 'A record was written by a newer spin and is left untouched.', hint: 'update spin' },
   'state-unwritable': {
     exit: EXIT.failed,
-    meaning: 'The state folder cannot be read or written (permissions, full disk).',
+    meaning: 'The state folder, or bucket, cannot be read or written (permissions, full disk, network).',
     hint: 'spin doctor',
   },
   'provider-unknown': { exit: EXIT.usage, meaning: 'The spec names a provider that this spin does not have.' },

@@ -167,5 +167,52 @@ export const FAULT_CLASSES = {
   'too-many-pages': { meaning: 'The bill is longer than spin pays to read.', hint: 'Ask for a shorter time: `--since 7d`.' },
   'endless-list': { meaning: 'A list of the cloud leads from a page to the same page.', hint: 'Run it again.' },
   'never-billed': { meaning: 'A provider was asked for a bill and never sends one.', hint: 'Use `spin cost` without `--billed`.' },
-  'no-prices': { meaning: 'The price list did not answer in time; prices that are not known stay unknown.', hint: 'Say them in `aws.prices`.' },
+  'no-prices': {
+    meaning: 'The price list did not answer in time; prices that are not known stay unknown.',
+    hint: 'Say them in `aws.prices`.',
+  },
+  'image-missing': {
+    meaning: 'The machine image is not in the region, or may not be used by this account.',
+    hint: 'Look at `image:` and `aws.image`.',
+  },
+  'image-invalid': {
+    meaning: 'The parameter that should name a machine image holds something else.',
+    hint: 'Look at `image:` and `aws.image`.',
+  },
+  'no-default-vpc': { meaning: 'The region has no default subnets to put instances in.', hint: 'Name subnets in `aws.subnets`.' },
+  'subnets-differ': { meaning: 'The subnets of the config are of more than one VPC.', hint: 'Name subnets of one VPC in `aws.subnets`.' },
+  'other-owner': { meaning: 'A thing of the cloud has the name that spin derives, and is not of this spin.', hint: 'Look at who made it.' },
+  'not-shown-yet': { meaning: 'What was made a moment ago is not shown by the cloud yet.', hint: 'Wait: spin asks again by itself.' },
+  'no-answer': { meaning: 'The cloud made something and did not say what.', hint: 'Run `spin up` again: it finds what was made.' },
+  'no-pool': {
+    meaning: 'No instance type can be started in any zone that will do.',
+    hint: 'Add types to `instanceTypes`, or subnets in other zones.',
+  },
+  'partial-capacity': {
+    meaning: 'The cloud had room for some of the instances; they are kept, and the rest is tried elsewhere.',
+    hint: 'Add types to `instanceTypes`.',
+  },
+  'tokens-spent': { meaning: 'The same instances were launched and ended over and over.', hint: 'Find who ends them, then run `spin up`.' },
+  'ended-itself': {
+    meaning: 'A machine shut itself down, and its console does not say why.',
+    hint: 'Look at its console: `spin logs ID`.',
+  },
+  'user-data-too-large': {
+    meaning: 'What an instance is told at boot is larger than the cloud takes.',
+    hint: 'Let a bootstrap step fetch what is large.',
+  },
+  'agent-failed': {
+    meaning: 'The agent on an instance failed in a way that it has no class for.',
+    hint: 'Read its last lines, and report it.',
+  },
+  'metadata-unreachable': {
+    meaning: 'An instance could not reach its metadata service.',
+    hint: 'Look at what its image does to the network.',
+  },
+  'exec-unavailable': {
+    meaning: 'An instance can be reached neither through Systems Manager nor by ssh.',
+    hint: 'Set `aws.instanceProfile`, or `aws.checkFrom`.',
+  },
+  'not-delivered': { meaning: 'A command did not reach the instance.', hint: 'Run it again.' },
+  'logs-failed': { meaning: 'The journal of an instance could not be read.', hint: 'Run it again.' },
 } as const satisfies Readonly<Record<string, FaultClassRow>>;

@@ -1,5 +1,5 @@
 import { type Known, type NanoUsd, addMoney, costOver } from '../core/money.ts';
-import { intervalOf } from '../store/interval.ts';
+import { intervalsUntil } from '../store/interval.ts';
 import type { Interval, ResourceOutline, RecordOutline } from '../store/record.ts';
 
 /** A span of time, in milliseconds since the epoch; an end that is left out is open. */
@@ -15,7 +15,7 @@ export function intervalsOf(record: RecordOutline, now: number): readonly Interv
 
 /** The intervals of what is not proven gone yet: also what failed or is being deleted costs until it is. They end at `until`. */
 export function runningIntervals(record: RecordOutline, until: number): readonly Interval[] {
-  return running(record).map((resource) => intervalOf(resource, until));
+  return running(record).flatMap((resource) => intervalsUntil(resource, until));
 }
 
 /** Cost of intervals, cut to a window. Additive over time, never negative; one unknown price with time in the window makes it unknown. */

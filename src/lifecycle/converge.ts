@@ -1,7 +1,7 @@
 import { canonicalJson, clientToken } from '../core/ids.ts';
 import { InternalError } from '../core/errors.ts';
 import type { PlannedResource, ResourceAddress } from '../plan/plan.ts';
-import { intervalOf } from '../store/interval.ts';
+import { intervalsUntil } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { base, bringUp } from './effects.ts';
 import { boundTo, standsOn, wasGiven } from './given.ts';
@@ -64,6 +64,20 @@ async function carryOut(
     : await replace(work, stale, decision, planned, needs, bound);
   keys.set(decision.address, ready.key);
   if (ready.status !== 'ready') await bringUp(work, watch, ready);
+  // Whoever is registered was counted when that was done: instances that came up since are not among them.
+  else if (ready.kind === 'registration' && needs.some((need) => cameUpSince(work, need, ready)))
+    await bringUp(work, watch, await again(work, ready));
+}
+
+function cameUpSince(work: Work, need: string, registration: ResourceRecord): boolean {
+  const needed = work.session.record.resources[need];
+  return needed?.kind === 'service' && needed.status === 'ready' && needed.since > registration.since;
+}
+
+async function again(work: Work, ready: Extract<ResourceRecord, { status: 'ready' }>): Promise<ResourceRecord> {
+  const booting = transition(ready, { ...base(ready), status: 'booting' as const, handle: ready.handle, since: work.call.clock.now() });
+  await put(work, booting);
+  return booting;
 }
 
 /** The generation that exists goes on: as it is, resumed, or with another count. */
@@ -79,7 +93,7 @@ async function goOn(
   // Another count is another price: what was spent at the old one is closed in the same write.
   const hourly = current.attempt === undefined || planned.count !== current.count ? planned.hourly : current.hourly;
   const repriced = hourly !== current.hourly || planned.count !== current.count;
-  const closed = repriced ? [intervalOf(current, now)] : [];
+  const closed = repriced ? intervalsUntil(current, now) : [];
   const next = {
     ...base(current),
     count: planned.count,

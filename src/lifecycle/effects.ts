@@ -1,9 +1,11 @@
 import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
 import type { FaultNote } from '../core/events.ts';
+import { canonicalJson } from '../core/ids.ts';
 import type { Phase } from '../core/phases.ts';
 import type { ResourceKind } from '../plan/plan.ts';
 import { Fault, type FaultKind } from '../providers/fault.ts';
 import type { Handle, Observation } from '../providers/provider.ts';
+import { mergeRuns } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { TABLE, transition } from './table.ts';
 import type { Watch } from './watch.ts';
@@ -28,6 +30,9 @@ const LAST_RETRY_MS = 10_000;
 
 /** NotFound this soon after a create means *not yet*; later it means *gone*. */
 const CONSISTENCY_WINDOW_MS = 10_000;
+/** Restoring a database of some size from its snapshot, and deleting one with a last snapshot, take a cloud this long at worst. */
+const DATABASE_BOOT_MS = 45 * 60_000;
+const DATABASE_RELEASE_MS = 30 * 60_000;
 /** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
 const SLACK_MS = 30_000;
 
@@ -60,6 +65,7 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
         ...base(latest(work, resource)),
         status: 'ready',
         hourly: seen.hourly ?? resource.hourly,
+        ...withRuns(mergeRuns(latest(work, resource).runs, seen.runs)),
         handle: seen.handle ?? handle,
         endpoints: seen.endpoints,
         readyAt,
@@ -115,17 +121,25 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   try {
     const target = targetOf(work.session.record, releasing);
     let stalled = true;
+    let { runs } = releasing;
     while (stalled) {
       stalled = false;
       const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
-      if (answer === 'absent') break;
+      if (answer === 'absent') {
+        // What is gone already may have been for long: it is paid for until it ended, not until that was noticed.
+        if (runs !== undefined) runs = mergeRuns(runs, (await work.provider.observe([target], work.call)).get(target.key)?.runs);
+        break;
+      }
       await watch.until(target, deadline, (seen) => {
+        runs = mergeRuns(runs, seen.runs);
         if (seen.state === 'absent') return true;
         stalled = isStalled(work, seen, deadline);
         waiting(work, releasing, seen, 'release');
         return stalled;
       });
     }
+    if (canonicalJson(runs ?? []) !== canonicalJson(releasing.runs ?? []))
+      await put(work, transition(releasing, { ...releasing, ...withRuns(runs) }));
   } catch (thrown) {
     const fault = faultOf(thrown, work.call.signal);
     if (fault === undefined) throw thrown;
@@ -142,10 +156,30 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
 
 /** The parts that every status of a resource has. */
 export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { status: 'creating' }>, 'status'> {
-  const { key, address, kind, generation, token, count, attempt, digest, desire, strategy, needs, hourly, bound, requestedAt, since } =
-    resource;
-  const tried = attempt === undefined ? {} : { attempt };
-  return { key, address, kind, generation, token, count, ...tried, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
+  const {
+    key,
+    address,
+    kind,
+    generation,
+    token,
+    count,
+    attempt,
+    digest,
+    desire,
+    strategy,
+    needs,
+    hourly,
+    bound,
+    requestedAt,
+    runs,
+    since,
+  } = resource;
+  const more = { ...(attempt === undefined ? {} : { attempt }), ...withRuns(runs) };
+  return { key, address, kind, generation, token, count, ...more, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
+}
+
+function withRuns(runs: ResourceRecord['runs']): Pick<ResourceRecord, 'runs'> {
+  return runs === undefined ? {} : { runs };
 }
 
 /** A resource as it is written down by now: which alternative is tried may have changed. */
@@ -234,6 +268,7 @@ function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase:
 
 /** How long a resource may take to do what it is for. A job may take as long as the spin lives. */
 function patience(resource: ResourceRecord): number {
+  if (resource.desire.kind === 'database') return DATABASE_BOOT_MS;
   if (resource.desire.kind !== 'service') return TABLE.booting.timeoutMs;
   const { service } = resource.desire;
   if (service.job) return Infinity;
@@ -241,6 +276,7 @@ function patience(resource: ResourceRecord): number {
 }
 
 function drainTime(resource: ResourceRecord): number {
+  if (resource.desire.kind === 'database') return DATABASE_RELEASE_MS;
   if (resource.desire.kind !== 'service') return 0;
   const { drain } = resource.desire.service;
   return drain.timeoutMs * 2 + (drain.hook?.timeoutMs ?? 0);

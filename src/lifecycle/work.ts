@@ -1,5 +1,5 @@
 import type { Bindings, Call, CreateRequest, Endpoint, Provider, SpinRef, Target } from '../providers/provider.ts';
-import { intervalOf } from '../store/interval.ts';
+import { intervalsUntil } from '../store/interval.ts';
 import type { Interval, ResourceRecord, SpinRecord } from '../store/record.ts';
 import type { Session } from '../store/session.ts';
 import { OWNED, ownershipTags } from '../core/tags.ts';
@@ -87,7 +87,7 @@ export async function settle(work: Work, keys: readonly string[]): Promise<void>
       ...record,
       updatedAt: now,
       resources: Object.fromEntries(staying),
-      spent: [...record.spent, ...leaving.map((resource) => intervalOf(resource, now))],
+      spent: [...record.spent, ...leaving.flatMap((resource) => intervalsUntil(resource, now))],
     };
   });
 }

@@ -1,13 +1,21 @@
 import { digest } from '../core/ids.ts';
 import { addMoney, costOver, type Known, type NanoUsd } from '../core/money.ts';
-import type { ServiceSpec, Spec } from '../spec/spec.ts';
+import type { DatabaseSpec, ServiceSpec, Spec, VolumeSource } from '../spec/spec.ts';
 import type { Desire, Plan, PlannedResource, ResourceAddress, ResourceKind, Strategy } from './plan.ts';
 import { graphOrder } from './graph.ts';
 
 /** What a provider adds to a plan: the kinds it makes and its prices per hour of one instance. */
 export interface PlanWorld {
   readonly kinds: readonly ResourceKind[];
-  readonly price: (shape: { readonly kind: ResourceKind; readonly service?: ServiceSpec }) => Known<NanoUsd>;
+  readonly price: (shape: Shape) => Known<NanoUsd>;
+}
+
+/** What the price of one instance of a resource depends on. */
+export interface Shape {
+  readonly kind: ResourceKind;
+  readonly service?: ServiceSpec;
+  readonly volume?: VolumeSource;
+  readonly database?: DatabaseSpec;
 }
 
 /** The address that every other resource of a provider with keepers stands on. */
@@ -31,7 +39,7 @@ export function buildPlan(spec: Spec, world: PlanWorld): Plan {
     })),
     ...Object.entries(spec.volumes).map(([name, source]) => ({
       address: `volume.${name}`,
-      desire: { kind: 'volume' as const, name, source },
+      desire: { kind: 'volume' as const, name, source, types: typesUsing(spec, name) },
       needs: [KEEPER],
     })),
     ...Object.values(spec.databases).map((database) => ({
@@ -100,16 +108,29 @@ function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
   const route = `route.${service.name}`;
   return [
     ...drafts,
-    { address: route, desire: { kind: 'route', service: service.name, expose: service.expose }, needs: [KEEPER] },
+    {
+      address: route,
+      desire: {
+        kind: 'route',
+        service: service.name,
+        expose: service.expose,
+        behind: { port: service.port, health: service.health, drainMs: service.drain.timeoutMs },
+      },
+      needs: [KEEPER],
+    },
     { address: `registration.${service.name}`, desire: { kind: 'registration', service: service.name, route }, needs: [address, route] },
   ];
 }
 
+function typesUsing(spec: Spec, volume: string): readonly string[] {
+  const users = Object.values(spec.services).filter((service) => service.volumes.some((use) => use.volume === volume));
+  return [...new Set(users.flatMap((service) => service.cloud.instanceTypes))];
+}
+
 function planned(spec: Spec, world: PlanWorld, draft: Draft): PlannedResource {
   const { desire } = draft;
-  const service = desire.kind === 'service' ? desire.service : undefined;
-  const count = service?.replicas ?? 1;
-  const each = world.price({ kind: desire.kind, ...(service === undefined ? {} : { service }) });
+  const count = desire.kind === 'service' ? desire.service.replicas : 1;
+  const each = world.price(shapeOf(desire));
   return {
     address: draft.address,
     kind: desire.kind,
@@ -126,6 +147,19 @@ function planned(spec: Spec, world: PlanWorld, draft: Draft): PlannedResource {
 export function instanceOf(service: ServiceSpec): Omit<ServiceSpec, 'replicas' | 'needs' | 'expose' | 'cpu' | 'memory'> {
   const { replicas: _count, needs: _order, expose: _route, cpu: _cpu, memory: _memory, ...instance } = service;
   return instance;
+}
+
+function shapeOf(desire: Desire): Shape {
+  switch (desire.kind) {
+    case 'service':
+      return { kind: desire.kind, service: desire.service };
+    case 'volume':
+      return { kind: desire.kind, volume: desire.source };
+    case 'database':
+      return { kind: desire.kind, database: desire.database };
+    default:
+      return { kind: desire.kind };
+  }
 }
 
 function digestOf(spec: Spec, desire: Desire): string {
@@ -147,12 +181,20 @@ function digestOf(spec: Spec, desire: Desire): string {
     }
     case 'firewall':
       return digest({ ...desire, reaches: desire.reaches.toSorted((a, b) => (a.service < b.service ? -1 : 1)) });
+    case 'volume': {
+      // Where it may stand is settled once; other types later do not make it another volume.
+      const { types: _where, ...volume } = desire;
+      return digest(volume);
+    }
+    case 'route': {
+      // What stands behind it may change while it stands.
+      const { behind: _service, ...route } = desire;
+      return digest(route);
+    }
     case 'keeper':
     case 'identity':
     case 'secret':
-    case 'volume':
     case 'database':
-    case 'route':
       return digest(desire);
   }
 }

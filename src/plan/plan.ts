@@ -1,5 +1,5 @@
 import type { Known, NanoUsd } from '../core/money.ts';
-import type { DatabaseSpec, Expose, Hook, SecretSource, ServiceSpec, VolumeSource } from '../spec/spec.ts';
+import type { DatabaseSpec, Expose, Health, Hook, SecretSource, ServiceSpec, VolumeSource } from '../spec/spec.ts';
 
 /** The kinds of resource; each provider says which of them it makes. */
 export const RESOURCE_KINDS = [
@@ -25,7 +25,8 @@ export type Desire =
   | { readonly kind: 'identity'; readonly secrets: readonly string[] }
   /** `baseDir`: folder that a secret's command runs in; absolute. */
   | { readonly kind: 'secret'; readonly name: string; readonly source: SecretSource; readonly baseDir?: string }
-  | { readonly kind: 'volume'; readonly name: string; readonly source: VolumeSource }
+  /** `types`: instance types of the services that use it, by preference; where one of them is offered it must be. */
+  | { readonly kind: 'volume'; readonly name: string; readonly source: VolumeSource; readonly types?: readonly string[] }
   | { readonly kind: 'database'; readonly database: DatabaseSpec }
   /**
    * Closed, but for what the service itself exposes (`open`, on `port`) and for what others ask of it: their firewalls hold the right to
@@ -39,8 +40,16 @@ export type Desire =
       readonly reaches: readonly { readonly service: string; readonly port: ServiceSpec['port'] | 'any' }[];
     }
   | { readonly kind: 'service'; readonly service: ServiceSpec; readonly baseDir: string }
-  | { readonly kind: 'route'; readonly service: string; readonly expose: Expose }
+  /** `behind`: what a route of a cloud, which checks health and drains by itself, must know of the service. */
+  | { readonly kind: 'route'; readonly service: string; readonly expose: Expose; readonly behind?: Behind }
   | { readonly kind: 'registration'; readonly service: string; readonly route: ResourceAddress };
+
+/** What stands behind a route. */
+export interface Behind {
+  readonly port: ServiceSpec['port'];
+  readonly health: Health;
+  readonly drainMs: number;
+}
 
 /** How a change of a ready resource is carried out. */
 export type Strategy =

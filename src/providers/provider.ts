@@ -11,8 +11,9 @@ import type { Emit, FaultNote } from '../core/events.ts';
 import type { Incarnation, SpinId } from '../core/ids.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import type { Tags } from '../core/tags.ts';
+import type { Shape } from '../plan/build.ts';
 import type { Desire, Plan, ResourceAddress, ResourceKind } from '../plan/plan.ts';
-import type { Command, ServiceSpec, Spec } from '../spec/spec.ts';
+import type { Command, Spec } from '../spec/spec.ts';
 
 /** What goes with every call. */
 export interface Call {
@@ -99,12 +100,23 @@ export interface Observation {
   readonly reason: string;
   readonly instances: readonly InstanceObservation[];
   readonly endpoints: readonly Endpoint[];
+  /** What the machines of a service are paid for, where the provider counts that itself. */
+  readonly runs?: readonly Run[];
   readonly failure?: FaultNote;
   /** Price per hour of all that runs, where it is not the plan's: another instance type, spot. */
   readonly hourly?: Known<NanoUsd>;
   /** Beside `pending` and `stopping`: whoever worked on it is gone, and nothing moves until the same request is sent again. */
   readonly stalled?: true;
   readonly handle?: Handle;
+}
+
+/** One machine that is paid for, by its provider's own times. One that ended is told of for as long as its provider remembers it. */
+export interface Run {
+  /** Machine ID. */
+  readonly machine: string;
+  readonly from: number;
+  /** Absent while it goes on. */
+  readonly to?: number;
 }
 
 export interface InstanceObservation {
@@ -226,12 +238,6 @@ export interface BilledCost {
   readonly age: string;
   /** What asking has cost. */
   readonly queryCost: NanoUsd;
-}
-
-/** What an hourly price depends on. */
-export interface Shape {
-  readonly kind: ResourceKind;
-  readonly service?: ServiceSpec;
 }
 
 export interface Provider {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addMoney, usd } from '../../src/core/money.ts';
 import { costOfIntervals, hourlyOf, instanceMs, intervalsOf, projectedCost } from '../../src/cost/intervals.ts';
-import { intervalOf } from '../../src/store/interval.ts';
+import { intervalsUntil } from '../../src/store/interval.ts';
 import { TABLE } from '../../src/lifecycle/table.ts';
 import { STATUSES, type Interval } from '../../src/store/record.ts';
 import { HOUR, T0, interval, record, resource } from './records.ts';
@@ -40,10 +40,11 @@ describe('what is running', () => {
   });
 
   it('is charged to the service that it works for, and counts instances of services alone', () => {
-    expect(intervalOf(resource({ count: 3 }), T0 + HOUR)).toMatchObject({ service: 'web', instances: 3 });
-    expect(intervalOf(resource({ kind: 'registration' }), T0 + HOUR)).toMatchObject({ service: 'web', instances: 0 });
-    expect(intervalOf(resource({ kind: 'keeper', name: 'keeper' }), T0 + HOUR)).not.toHaveProperty('service');
-    expect(instanceMs([intervalOf(resource({ count: 3 }), T0 + HOUR), intervalOf(resource({ kind: 'route' }), T0 + HOUR)])).toBe(3 * HOUR);
+    expect(intervalsUntil(resource({ count: 3 }), T0 + HOUR)[0]).toMatchObject({ service: 'web', instances: 3 });
+    expect(intervalsUntil(resource({ kind: 'registration' }), T0 + HOUR)[0]).toMatchObject({ service: 'web', instances: 0 });
+    expect(intervalsUntil(resource({ kind: 'keeper', name: 'keeper' }), T0 + HOUR)[0]).not.toHaveProperty('service');
+    const both = [resource({ count: 3 }), resource({ kind: 'route' })].flatMap((one) => intervalsUntil(one, T0 + HOUR));
+    expect(instanceMs(both)).toBe(3 * HOUR);
   });
 });
 

@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { digest } from '../../src/core/ids.ts';
 import type { Known, NanoUsd } from '../../src/core/money.ts';
 import { OWNED } from '../../src/core/tags.ts';
+import type { Shape } from '../../src/plan/build.ts';
 import { bindAddresses } from '../../src/spec/bindings.ts';
 import { Fault } from '../../src/providers/fault.ts';
 import type {
@@ -13,7 +14,6 @@ import type {
   LogLine,
   Observation,
   Provider,
-  Shape,
   SpinRef,
 } from '../../src/providers/provider.ts';
 import type { Thing, World } from './provider-world.ts';

@@ -7,7 +7,7 @@ import { type Decision, reconcile } from '../../src/lifecycle/reconcile.ts';
 import { survey } from '../../src/lifecycle/survey.ts';
 import type { Work } from '../../src/lifecycle/work.ts';
 import { buildPlan } from '../../src/plan/build.ts';
-import type { Shape } from '../../src/providers/provider.ts';
+import type { Shape } from '../../src/plan/build.ts';
 import type { Spec } from '../../src/spec/spec.ts';
 import type { ResourceRecord, SpinRecord } from '../../src/store/record.ts';
 import { openSession, type Session } from '../../src/store/session.ts';

@@ -4,7 +4,7 @@ const UNSAFE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A
 // Escape sequences in a child's output; group 1 is a colour, which may stay.
 const SEQUENCE =
   // oxlint-disable-next-line no-control-regex -- likewise
-  /(\u001B\[[\d;:]*m)|\u001B\[[\d;:<=>?]*[ -/]*[@-~]?|\u001B[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)?|\u001B[ -/]*[0-~]?|[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
+  /(\u001B\[[\d;:]*m)|\u001B\[[\d;:<=>?]*[ -/]*[@-~]?|\u001B[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)?|\u001B[ -/]*[0-~]?|[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
 /** Shows control characters as what they are (`\x1b`), so that a tag, a path or an error cannot write escape sequences. */
 export function clean(text: string): string {

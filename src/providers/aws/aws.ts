@@ -42,7 +42,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
   const featureOf = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => {
     const region = await regionOf(spin, call);
     const which = `${region.cloud.region} ${kind}`;
-    const feature = features.get(which) ?? FEATURES[kind](region, options);
+    const feature = features.get(which) ?? FEATURES[kind](region, options, () => book);
     features.set(which, feature);
     return feature;
   };
@@ -161,7 +161,9 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
 }
 
 /** Every kind, by the file that makes it. */
-const FEATURES: Readonly<Record<ResourceKind, (region: Region, options: AwsProviderOptions) => Promise<Feature>>> = {
+const FEATURES: Readonly<
+  Record<ResourceKind, (region: Region, options: AwsProviderOptions, prices: () => PriceBook | undefined) => Promise<Feature>>
+> = {
   keeper: async ({ cloud }) => {
     const { createKeeper, observeKeepers, releaseKeeper } = await import('./enforcers.ts');
     return {
@@ -210,7 +212,7 @@ const FEATURES: Readonly<Record<ResourceKind, (region: Region, options: AwsProvi
       release: (target, call) => releaseFirewall(region, target, call),
     };
   },
-  service: async (region, { templatesDir }) => {
+  service: async (region, { templatesDir }, prices) => {
     const [{ createService, releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
       import('./instances.ts'),
       import('./observe-instances.ts'),
@@ -219,7 +221,7 @@ const FEATURES: Readonly<Record<ResourceKind, (region: Region, options: AwsProvi
     const programs = await readPrograms(templatesDir);
     return {
       create: (request, call) => createService(region, programs, request, call),
-      observe: (targets, call) => observeServices(region, targets, call),
+      observe: (targets, call) => observeServices(region, prices(), targets, call),
       release: (target, call) => releaseService(region, target, call),
     };
   },

@@ -183,13 +183,7 @@ function isGranted(groups: readonly Group[], right: Right): boolean {
   return allows(groups.find((group) => group.id === right.in)?.ingress ?? [], right.rule);
 }
 
-function judge(
-  region: Region,
-  target: Target,
-  groups: readonly Group[],
-  balancer: readonly string[] | undefined,
-  call: Call,
-): Observation {
+function judge(region: Region, target: Target, groups: readonly Group[], balancer: readonly string[] | undefined, call: Call): Observation {
   const { spin, key } = target;
   const name = groupName(spin, key);
   const group = groups.find((candidate) => candidate.name === name && candidate.owner.resource === key);

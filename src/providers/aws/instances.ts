@@ -47,6 +47,9 @@ interface Ground {
  */
 export async function createService(region: Region, programs: BootPrograms, request: CreateRequest, call: Call): Promise<Handle> {
   region.leaving.forget(request.spin, request.key);
+  // What was made before may well be whole, and then nothing else need be known.
+  const before = request.handle === undefined ? [] : ownOf(request, await region.machines.of(request.spin, call));
+  if (isWhole(before, request)) return request.handle ?? {};
   const ground = await survey(region, request, call);
   const { kept, missing, surplus } = rosterOf(ground.machines, request.count);
   if (surplus.length > 0) await terminate(region, surplus, call);
@@ -54,6 +57,15 @@ export async function createService(region: Region, programs: BootPrograms, requ
   await attachAll(region, request, ground.service, [...kept.values()], call);
   const launchedAt = Math.min(...[...kept.values()].map((machine) => machine.launchedAt));
   return missing.length > 0 ? made(call, {}) : (request.handle ?? { madeAt: launchedAt });
+}
+
+function ownOf(request: CreateRequest, machines: readonly Machine[]): readonly Machine[] {
+  return machines.filter(({ owner }) => owner.resource === request.key);
+}
+
+function isWhole(machines: readonly Machine[], request: CreateRequest): boolean {
+  const { missing, surplus } = rosterOf(machines, request.count);
+  return missing.length === 0 && surplus.length === 0 && serviceOf(request).volumes.length === 0;
 }
 
 /** Ends every machine of a service; the operating system passes the drain signal on as it shuts down. */
@@ -74,7 +86,11 @@ export async function releaseService(region: Region, target: Target, call: Call)
 }
 
 /** Asks for machines to be ended; those that are gone already are no fault. @throws Fault */
-export async function terminate(region: Region, machines: readonly Pick<Machine, 'id' | 'owner' | 'launchedAt'>[], call: Call): Promise<void> {
+export async function terminate(
+  region: Region,
+  machines: readonly Pick<Machine, 'id' | 'owner' | 'launchedAt'>[],
+  call: Call,
+): Promise<void> {
   for (const part of inParts(machines, MOST_IDS)) {
     const ids = part.map(({ id }) => id);
     const all = await unless(['InvalidInstanceID.NotFound'], () => end(region, ids, call));
@@ -113,7 +129,7 @@ async function survey(region: Region, request: CreateRequest, call: Call): Promi
   const [zone] = [...disks.values()].map((disk) => disk.zone);
   return {
     service,
-    machines: machines.filter(({ owner }) => owner.resource === request.key),
+    machines: ownOf(request, machines),
     image,
     pools: poolsOf(service.cloud, settings, network.subnets, zone),
     disks,
@@ -132,7 +148,7 @@ async function launch(
   const attempt = request.attempt ?? 0;
   const pool = ground.pools[attempt];
   if (pool === undefined) throw noPool(ground.service, attempt);
-  for (let rest = missing; rest.length > 0; ) {
+  for (let rest = missing; rest.length > 0;) {
     const ordinals = oneLaunch(rest);
     rest = rest.slice(ordinals.length);
     const machines = await runInstances(region, programs, request, ground, pool, ordinals, call).catch((thrown: unknown) => {
@@ -255,11 +271,16 @@ function launchInput(
       },
     ],
     ...(pool.spot
-      ? { InstanceMarketOptions: { MarketType: 'spot', SpotOptions: { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' } } }
+      ? {
+          InstanceMarketOptions: {
+            MarketType: 'spot',
+            SpotOptions: { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' },
+          },
+        }
       : {}),
-    TagSpecifications: (['instance', 'volume', 'network-interface', ...(pool.spot ? ['spot-instances-request' as const] : [])] as const).map(
-      (ResourceType) => ({ ResourceType, Tags: tags }),
-    ),
+    TagSpecifications: (
+      ['instance', 'volume', 'network-interface', ...(pool.spot ? ['spot-instances-request' as const] : [])] as const
+    ).map((ResourceType) => ({ ResourceType, Tags: tags })),
   };
 }
 
@@ -301,10 +322,14 @@ function inPool(fault: Fault, attempt: number, pools: readonly Pool[]): Fault {
   if (pool === undefined) throw new InternalError(`there is no pool ${attempt}`);
   const next = pools[attempt + 1];
   const then = next === undefined ? 'there is no further type or zone to try' : `next: ${describePool(next)}`;
-  return new Fault('capacity', fault.class, `${fault.message} (${describePool(pool)}; ${then})`, { cause: fault, exhausted: next === undefined });
+  return new Fault('capacity', fault.class, `${fault.message} (${describePool(pool)}; ${then})`, {
+    cause: fault,
+    exhausted: next === undefined,
+  });
 }
 
 function noPool({ name, volumes }: ServiceSpec, attempt: number): Fault {
-  const why = attempt > 0 ? 'every type was tried in every zone' : `no subnet lies in the zone of ${volumes.map(({ volume }) => volume).join(', ')}`;
+  const why =
+    attempt > 0 ? 'every type was tried in every zone' : `no subnet lies in the zone of ${volumes.map(({ volume }) => volume).join(', ')}`;
   return new Fault('capacity', 'no-pool', `${name} can be started nowhere: ${why}`, { exhausted: true });
 }

@@ -64,7 +64,8 @@ async function say(region: Region, service: ServiceSpec, machine: Machine, call:
   }
   const verdict = await region.health.check(service, machine, call);
   const { state, reason } = verdict;
-  if (state === 'healthy') return { state, reason, good: true, ...(verdict.healthyAt === undefined ? {} : { healthyAt: verdict.healthyAt }) };
+  if (state === 'healthy')
+    return { state, reason, good: true, ...(verdict.healthyAt === undefined ? {} : { healthyAt: verdict.healthyAt }) };
   if (call.clock.now() - machine.launchedAt < ASK_ITSELF_MS) return { state, reason };
   const lines = await region.consoles.lines(machine, call);
   const failure = failureIn(lines, instanceName(machine)) ?? verdict.failure;

@@ -62,7 +62,8 @@ async function readJournal(region: Region, reader: Reader, query: LogQuery, call
     const asked = { cursor: reader.cursor, since: query.since, tail: query.tail };
     const line = `/opt/spin/agent logs ${Buffer.from(JSON.stringify(asked)).toString('base64')}`;
     const { code, stdout, stderr } = await runOn(region.cloud, machine.id, line, TIMEOUT_MS, call);
-    if (code !== 0) throw new Fault('transient', 'logs-failed', `the journal of ${instanceName(machine)} cannot be read: ${stderr.slice(0, 300)}`);
+    if (code !== 0)
+      throw new Fault('transient', 'logs-failed', `the journal of ${instanceName(machine)} cannot be read: ${stderr.slice(0, 300)}`);
     const part = readPart(stdout);
     for (const [time, text] of part.lines) lines.push({ service, instance: instanceName(machine), time, text });
     reader.cursor = part.cursor ?? reader.cursor;
@@ -97,7 +98,10 @@ async function readFromConsole(region: Region, reader: Reader, query: LogQuery, 
   const { machine, service } = reader;
   const text = await region.consoles.text(machine, call);
   const first = reader.told === 0;
-  const news = text.slice(reader.told).split('\n').filter((line) => line.trim() !== '');
+  const news = text
+    .slice(reader.told)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   reader.told = text.length;
   const said = { service, instance: instanceName(machine), time: call.clock.now() };
   const why = { ...said, text: '[spin] Systems Manager does not reach this instance (aws.instanceProfile): this is its console' };

@@ -1,5 +1,6 @@
 import { InternalError } from '../../core/errors.ts';
 import type { FaultNote } from '../../core/events.ts';
+import { addMoney } from '../../core/money.ts';
 import type { ServiceSpec } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
 import type { Call, Endpoint, Observation, Target } from '../provider.ts';
@@ -8,20 +9,27 @@ import { addressOf } from './health.ts';
 import { judge, type Judged } from './judge.ts';
 import { describeMachine, endedItself, instanceName, isGone, type Machine } from './machine.ts';
 import { missing, observation } from './observing.ts';
+import { typesOf } from './pools.ts';
+import type { PriceBook } from './prices.ts';
 import type { Region } from './region.ts';
 import { rosterOf } from './roster.ts';
 import { portOf } from './rules.ts';
 import { runsOf } from './runs.ts';
 
 /** One question for the machines of all services of a spin, and one for their status checks where all else is well. */
-export async function observeServices(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeServices(
+  region: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   const [first] = targets;
   if (first === undefined) return new Map();
   try {
     const machines = await region.machines.recent(first.spin, call);
     const entries = targets.map(async (target) => {
       const own = machines.filter(({ owner }) => owner.resource === target.key);
-      const seen = await observeService(region, target, own, call).catch(unlessStopped(call));
+      const seen = await observeService(region, prices, target, own, call).catch(unlessStopped(call));
       return [target.key, { ...seen, runs: runsOf(own, call.clock.now()) }] as const;
     });
     return new Map(await Promise.all(entries));
@@ -40,7 +48,13 @@ function unlessStopped(call: Call): (thrown: unknown) => Observation {
   };
 }
 
-async function observeService(region: Region, target: Target, machines: readonly Machine[], call: Call): Promise<Observation> {
+async function observeService(
+  region: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  target: Target,
+  machines: readonly Machine[],
+  call: Call,
+): Promise<Observation> {
   const { spin, key, count } = target;
   const service = serviceOf(target);
   if (machines.length === 0) return missing(target, call);
@@ -60,6 +74,7 @@ async function observeService(region: Region, target: Target, machines: readonly
   const base = {
     instances: judged.map(({ seen }) => seen),
     endpoints: judged.flatMap(({ machine }) => endpointOf(service, machine)),
+    ...hourlyOf(region, prices, service, [...kept.values()]),
   };
   const failure = judged.find((one) => one.failure !== undefined)?.failure ?? (await failureOfEnded(region, lacking, ended, call));
   if (failure !== undefined) return observation('pending', failure.message, { ...base, failure });
@@ -72,6 +87,19 @@ async function observeService(region: Region, target: Target, machines: readonly
   const waiting = judged.find((one) => !one.good);
   const reason = waiting === undefined ? `${good} of ${count} healthy` : `${waiting.seen.name}: ${waiting.seen.reason}`;
   return observation('pending', reason, { ...base, ...(judged.some((one) => one.stalled === true) ? { stalled: true } : {}) });
+}
+
+/** What machines cost that are not what the plan was priced with: of another type, or on demand where spot was wanted. */
+function hourlyOf(
+  { cloud }: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  service: ServiceSpec,
+  machines: readonly Machine[],
+): Pick<Observation, 'hourly'> {
+  const [type] = typesOf(service.cloud, cloud.options.settings);
+  const planned = machines.every((machine) => machine.type === type && machine.spot === service.cloud.spot);
+  if (planned || prices === undefined) return {};
+  return { hourly: addMoney(machines.map((machine) => prices.machinePrice(service, machine))) };
 }
 
 /** AWS's own checks are asked for only where everything else is well: until then they change nothing. */

@@ -14,10 +14,17 @@ export interface Pool {
  * wanted; then the types as the spec prefers them, each in all zones before the next.
  * @param zone the only zone that will do: that of a volume of the service
  */
-export function poolsOf(cloud: CloudSpec, settings: Pick<AwsSettings, 'instanceTypes'>, subnets: readonly Subnet[], zone?: string): readonly Pool[] {
+export function poolsOf(
+  cloud: CloudSpec,
+  settings: Pick<AwsSettings, 'instanceTypes'>,
+  subnets: readonly Subnet[],
+  zone?: string,
+): readonly Pool[] {
   const types = typesOf(cloud, settings);
   const usable = zone === undefined ? subnets : subnets.filter((subnet) => subnet.zone === zone);
-  return (cloud.spot ? [true, false] : [false]).flatMap((spot) => types.flatMap((type) => usable.map((subnet) => ({ type, subnet, spot }))));
+  return (cloud.spot ? [true, false] : [false]).flatMap((spot) =>
+    types.flatMap((type) => usable.map((subnet) => ({ type, subnet, spot }))),
+  );
 }
 
 /** The instance types of a service, by preference. */

@@ -1,8 +1,9 @@
 import { isoTime } from '../../core/clock.ts';
 import { addMoney, type Known, type NanoUsd, usd } from '../../core/money.ts';
-import type { DatabaseSpec, ServiceSpec, Spec, VolumeSource } from '../../spec/spec.ts';
+import type { ServiceSpec, Spec } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
-import type { Call, Check, Shape } from '../provider.ts';
+import type { Shape } from '../../plan/build.ts';
+import type { Call, Check } from '../provider.ts';
 import type { Clouds } from './cloud.ts';
 import { partitionOf } from './names.ts';
 import type { AwsOptions } from './options.ts';
@@ -23,12 +24,6 @@ const NOTHING_VALID_MS = HOUR_MS / 4;
 /** A plan does not wait longer for its prices. */
 const QUOTE_MS = 5_000;
 
-/** A shape with what the size of a disk, or the class of a database, is known from. */
-export interface PricedShape extends Shape {
-  readonly volume?: VolumeSource;
-  readonly database?: DatabaseSpec;
-}
-
 /** Loaded where a price is not known yet: what asks for prices brings an SDK client with it. */
 const list = () => import('./price-list.ts');
 
@@ -37,7 +32,7 @@ export interface PriceBook {
   /** Gets what a plan of the spec needs; never throws for a price that is not to be had. @throws the call's abort reason */
   quote(spec: Spec, call: Call): Promise<void>;
   /** By the region that was quoted last. */
-  price(shape: PricedShape): Known<NanoUsd>;
+  price(shape: Shape): Known<NanoUsd>;
   /** Of one instance of the service on a machine that it got: another type than the first, or on demand where it asked for spot. */
   machinePrice(service: ServiceSpec, machine: { readonly type: string; readonly spot: boolean }): Known<NanoUsd>;
   /** Where the prices come from, how old they are, and which are missing. */

@@ -26,7 +26,9 @@ export async function managedOf(cloud: Cloud, ids: readonly string[], call: Call
   const parts = inParts(ids, MOST_IDS).map(async (part) => {
     const command = new DescribeInstanceInformationCommand({ Filters: [{ Key: 'InstanceIds', Values: [...part] }] });
     const answer = await unless(['unimplemented', 'AccessDenied', 'InvalidInstanceId'], () => cloud.send(SSMClient, command, call));
-    return (answer?.InstanceInformationList ?? []).flatMap(({ InstanceId, PingStatus }) => (PingStatus === 'Online' ? (InstanceId ?? []) : []));
+    return (answer?.InstanceInformationList ?? []).flatMap(({ InstanceId, PingStatus }) =>
+      PingStatus === 'Online' ? (InstanceId ?? []) : [],
+    );
   });
   return new Set((await Promise.all(parts)).flat());
 }

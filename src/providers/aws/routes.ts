@@ -22,7 +22,7 @@ import { targetGroupFolder, targetGroupName } from './names.ts';
 import { handleText, isFresh, made, missing, observation, observeAll } from './observing.ts';
 import { creationTags, inScope, ownerOf } from './ownership.ts';
 import { allPages } from './pages.ts';
-import { type Behind, makeTargetGroup, targetGroupNamed, targetGroupsIn } from './target-groups.ts';
+import { makeTargetGroup, targetGroupNamed, targetGroupsIn } from './target-groups.ts';
 
 /**
  * A route is a target group, and the rule that sends a listener's requests to it. Where `expose.host` is a name, such as
@@ -124,7 +124,7 @@ function targetGroupIn(found: Found): string {
   return arn;
 }
 
-type RouteDesire = Extract<Desire, { kind: 'route' }> & { readonly behind?: Behind };
+type RouteDesire = Extract<Desire, { kind: 'route' }>;
 
 function desireOf({ desire, key }: Target): RouteDesire {
   if (desire.kind !== 'route') throw new InternalError(`${key} is no route`);
@@ -179,18 +179,22 @@ function hostsIn({ Field, Values, HostHeaderConfig }: RuleCondition): readonly s
   return Field === 'host-header' ? [...(Values ?? []), ...(HostHeaderConfig?.Values ?? [])] : [];
 }
 
-/** Takes the first free priority from a derived one on, so that spins that come up at once seldom meet; where they do, the next. */
+/**
+ * Takes the first free priority from a derived one on, so that spins that come up at once seldom meet; where they do, the next. That a
+ * priority was taken just now may also have been this very request, whose answer was lost: the rules are looked at again.
+ */
 async function makeRule(
   cloud: Cloud,
   request: CreateRequest,
   listener: Listener,
   targetGroup: string,
-  rules: readonly Rule[],
+  seen: readonly Rule[],
   call: Call,
 ): Promise<string | undefined> {
-  const taken = new Set(rules.map(({ Priority }) => Priority));
+  let rules = seen;
   let priority = startingPriority(request);
   for (let tries = 1; ; tries++) {
+    const taken = new Set(rules.map(({ Priority }) => Priority));
     while (taken.has(String(priority))) priority = nextPriority(priority);
     try {
       const command = new CreateRuleCommand({
@@ -203,7 +207,10 @@ async function makeRule(
       return (await cloud.send(ElasticLoadBalancingV2Client, command, call)).Rules?.[0]?.RuleArn;
     } catch (thrown) {
       if (!isClass(thrown, 'PriorityInUse') || tries === PRIORITY_TRIES) throw thrown;
-      taken.add(String(priority));
+      rules = await rulesOf(cloud, listener.arn, call);
+      const own = rules.find((rule) => leadsTo(rule, targetGroup));
+      if (own !== undefined) return own.RuleArn;
+      priority = nextPriority(priority);
     }
   }
 }

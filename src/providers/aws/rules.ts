@@ -57,7 +57,8 @@ export function permission({ port, from }: Rule): IpPermission {
 /** True where a group lets in what the rule says. */
 export function allows(ingress: readonly IpPermission[], { port, from }: Rule): boolean {
   return ingress.some((entry) => {
-    const samePort = port === undefined ? entry.IpProtocol === '-1' : entry.IpProtocol === 'tcp' && entry.FromPort === port && entry.ToPort === port;
+    const samePort =
+      port === undefined ? entry.IpProtocol === '-1' : entry.IpProtocol === 'tcp' && entry.FromPort === port && entry.ToPort === port;
     if (!samePort) return false;
     if ('group' in from) return (entry.UserIdGroupPairs ?? []).some(({ GroupId }) => GroupId === from.group);
     return (

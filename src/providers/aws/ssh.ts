@@ -49,7 +49,13 @@ export async function connectTo(
     await cloud.send(EC2InstanceConnectClient, command, call);
     await unless(['InvalidPermission.Duplicate'], () => cloud.send(EC2Client, new AuthorizeSecurityGroupIngressCommand(opened), call));
     // Nobody has seen the host's key before, and the key that opens it is of no use to anybody else.
-    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=10', 'IdentitiesOnly=yes'];
+    const options = [
+      'StrictHostKeyChecking=no',
+      'UserKnownHostsFile=/dev/null',
+      'LogLevel=ERROR',
+      'ConnectTimeout=10',
+      'IdentitiesOnly=yes',
+    ];
     const flags = [...options.flatMap((option) => ['-o', option]), ...(stdio === 'inherit' ? ['-t'] : [])];
     return await run(region, ['ssh', '-i', key, ...flags, `${user}@${host}`, line], stdio, call);
   } finally {

@@ -1,4 +1,11 @@
-import { CreateTagsCommand, DeleteTagsCommand, DescribeNetworkInterfacesCommand, DeleteNetworkInterfaceCommand, EC2Client, type Filter } from '@aws-sdk/client-ec2';
+import {
+  CreateTagsCommand,
+  DeleteTagsCommand,
+  DescribeNetworkInterfacesCommand,
+  DeleteNetworkInterfaceCommand,
+  EC2Client,
+  type Filter,
+} from '@aws-sdk/client-ec2';
 import { isoTime, parseTime } from '../../core/clock.ts';
 import { InternalError } from '../../core/errors.ts';
 import { OWNED, type Tags } from '../../core/tags.ts';

@@ -1,3 +1,4 @@
+import type { Behind } from '../../plan/plan.ts';
 import {
   CreateTargetGroupCommand,
   type CreateTargetGroupCommandInput,
@@ -17,13 +18,6 @@ import { targetGroupName } from './names.ts';
 import { networkOf } from './network.ts';
 import { creationTags, tagsFrom } from './ownership.ts';
 import { allPages, inParts } from './pages.ts';
-
-/** What a route must know of the service behind it. */
-export interface Behind {
-  readonly port: ServiceSpec['port'];
-  readonly health: Health;
-  readonly drainMs: number;
-}
 
 /** The port that a service with `port: auto` listens on: an instance has but one service, and so any port is free. */
 export const AUTO_PORT = 8_080;

@@ -38,7 +38,9 @@ function unsupportedTags(tags: Tags): readonly string[] {
         return [`tags.${key}: the name of a tag on AWS is of letters, digits and + - = . , _ : @, up to ${MOST_KEY}`];
       }
       if (value.length > MOST_VALUE || !VALUE.test(value)) {
-        return [`tags.${key}: ${JSON.stringify(value)} is no value of a tag on AWS: letters, digits, spaces and + - = . _ : / @, up to ${MOST_VALUE}`];
+        return [
+          `tags.${key}: ${JSON.stringify(value)} is no value of a tag on AWS: letters, digits, spaces and + - = . _ : / @, up to ${MOST_VALUE}`,
+        ];
       }
       return [];
     }),
@@ -56,7 +58,9 @@ function unsupportedService(service: ServiceSpec, settings: AwsSettings): readon
     );
   }
   if (expose !== undefined && expose.port !== 'auto' && expose.port !== port) {
-    lines.push(`services.${name}.expose.port: there is no router on AWS; a service is reached at its own port, or behind the listener of aws.listener`);
+    lines.push(
+      `services.${name}.expose.port: there is no router on AWS; a service is reached at its own port, or behind the listener of aws.listener`,
+    );
   }
   if (volumes.length > MOST_VOLUMES) lines.push(`services.${name}: an instance takes ${MOST_VOLUMES} volumes, not ${volumes.length}`);
   if (volumes.length > 0 && replicas > 1) lines.push(`services.${name}: a disk is attached to one instance, and ${replicas} are wanted`);

@@ -44,9 +44,7 @@ const PATIENCE_S = 300;
 
 /** Reads the programs. @param templatesDir folder of the installed package's templates; absolute */
 export async function readPrograms(templatesDir: string): Promise<BootPrograms> {
-  const [agent, deadline] = await Promise.all(
-    ['agent.py', 'deadline.sh'].map((name) => readFile(join(templatesDir, 'aws', name), 'utf8')),
-  );
+  const [agent, deadline] = await Promise.all(['agent.py', 'deadline.sh'].map((name) => readFile(join(templatesDir, 'aws', name), 'utf8')));
   return { agent: agent ?? '', deadline: deadline ?? '' };
 }
 

@@ -1,17 +1,23 @@
-import { CreateSnapshotCommand, DescribeSnapshotsCommand, EC2Client, type Snapshot } from '@aws-sdk/client-ec2';
+import { CreateSnapshotCommand, DeleteSnapshotCommand, DescribeSnapshotsCommand, EC2Client, type Snapshot } from '@aws-sdk/client-ec2';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { messageOf } from '../../core/errors.ts';
+import { digest } from '../../core/ids.ts';
 import { Fault } from '../fault.ts';
 import type { Call, SpinRef } from '../provider.ts';
 import type { Cloud } from './cloud.ts';
 import { unless } from './fault-class.ts';
 import { partsOfKey } from './names.ts';
+import { tagsFrom } from './ownership.ts';
 import { allPages } from './pages.ts';
 import { type Disk, disksOf } from './volumes.ts';
 
 /** Tag that says which volume a snapshot was made of. It bears no ownership tag of a spin: it is made to outlive it. */
 export const SNAPSHOT_OF = 'spin:snapshot-of';
 
+/** Tag that tells one request from another. */
+const REQUEST = 'spin:snapshot-request';
+
+const GONE = ['InvalidSnapshot.NotFound'];
 const FIRST_LOOK_MS = 1_000;
 const LAST_LOOK_MS = 15_000;
 /** A whole disk is copied; AWS gives no bound. */
@@ -33,9 +39,10 @@ export async function snapshotVolume(
   const disks = await disksOf(cloud, spin, call);
   const [disk] = disks
     .filter(({ key }) => key.startsWith('volume.') && partsOfKey(key).name === volume)
-    .toSorted((a, b) => (a.key < b.key ? 1 : -1));
+    .toSorted((a, b) => Number(partsOfKey(b.key).generation) - Number(partsOfKey(a.key).generation));
   if (disk === undefined) throw new Fault('not-found', 'volume-missing', `${spin.id} has no volume ${volume}`);
   const snapshot = await completed(cloud, (await underWay(cloud, disk, call)) ?? (await begin(cloud, spin, volume, disk, call)), call);
+  await removeTwins(cloud, snapshot, call);
   const text = `${JSON.stringify({ snapshot: snapshot.SnapshotId, region: cloud.region, sizeGiB: snapshot.VolumeSize, of: `${spin.id}/${volume}` })}\n`;
   const partial = `${file}.partial`;
   try {
@@ -50,35 +57,42 @@ export async function snapshotVolume(
 }
 
 async function underWay(cloud: Cloud, disk: Disk, call: Call): Promise<Snapshot | undefined> {
-  const Filters = [
-    { Name: 'volume-id', Values: [disk.id] },
-    { Name: 'status', Values: ['pending'] },
-    { Name: 'tag-key', Values: [SNAPSHOT_OF] },
-  ];
-  const found = await allPages(async (NextToken) => {
+  const [found] = await snapshotsWith(cloud, { 'volume-id': disk.id, status: 'pending', 'tag-key': SNAPSHOT_OF }, call);
+  return found;
+}
+
+/** CreateSnapshot takes no client token: the tag tells what the same request made twice, where an answer was lost. */
+function begin(cloud: Cloud, spin: SpinRef, volume: string, disk: Disk, call: Call): Promise<Snapshot> {
+  const of = `${spin.id}/${volume}`;
+  const tags = {
+    [SNAPSHOT_OF]: of,
+    [REQUEST]: digest([spin.incarnation, disk.id, call.clock.now()]).slice(0, 26),
+    Name: `spin/${of}`,
+  };
+  const command = new CreateSnapshotCommand({
+    VolumeId: disk.id,
+    Description: `Volume ${volume} of spin ${spin.id}`,
+    TagSpecifications: [{ ResourceType: 'snapshot', Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) }],
+  });
+  return cloud.send(EC2Client, command, call);
+}
+
+async function removeTwins(cloud: Cloud, { SnapshotId: kept, Tags }: Snapshot, call: Call): Promise<void> {
+  const request = tagsFrom(Tags)[REQUEST];
+  if (request === undefined) return;
+  const twins = (await snapshotsWith(cloud, { [`tag:${REQUEST}`]: request }, call)).filter(({ SnapshotId }) => SnapshotId !== kept);
+  await Promise.all(
+    twins.map(({ SnapshotId }) => unless(GONE, () => cloud.send(EC2Client, new DeleteSnapshotCommand({ SnapshotId }), call))),
+  );
+}
+
+function snapshotsWith(cloud: Cloud, filters: Readonly<Record<string, string>>, call: Call): Promise<readonly Snapshot[]> {
+  const Filters = Object.entries(filters).map(([Name, value]) => ({ Name, Values: [value] }));
+  return allPages(async (NextToken) => {
     const command = new DescribeSnapshotsCommand({ OwnerIds: ['self'], Filters, MaxResults: 1_000, NextToken });
     const page = await cloud.send(EC2Client, command, call);
     return { items: page.Snapshots, next: page.NextToken };
   });
-  return found[0];
-}
-
-function begin(cloud: Cloud, spin: SpinRef, volume: string, disk: Disk, call: Call): Promise<Snapshot> {
-  const of = `${spin.id}/${volume}`;
-  const command = new CreateSnapshotCommand({
-    VolumeId: disk.id,
-    Description: `Volume ${volume} of spin ${spin.id}`,
-    TagSpecifications: [
-      {
-        ResourceType: 'snapshot',
-        Tags: [
-          { Key: SNAPSHOT_OF, Value: of },
-          { Key: 'Name', Value: `spin/${of}` },
-        ],
-      },
-    ],
-  });
-  return cloud.send(EC2Client, command, call);
 }
 
 async function completed(cloud: Cloud, begun: Snapshot, call: Call): Promise<Snapshot> {
@@ -93,7 +107,7 @@ async function completed(cloud: Cloud, begun: Snapshot, call: Call): Promise<Sna
     call.emit({ type: 'resource.waiting', message: `snapshot ${id} is at ${seen.Progress === '' ? '0%' : (seen.Progress ?? '0%')}` });
     await call.clock.sleep(pause, call.signal);
     const command = new DescribeSnapshotsCommand({ SnapshotIds: [id] });
-    const answer = await unless(['InvalidSnapshot.NotFound'], () => cloud.send(EC2Client, command, call));
+    const answer = await unless(GONE, () => cloud.send(EC2Client, command, call));
     seen = answer?.Snapshots?.[0] ?? seen;
   }
   return seen;

@@ -125,6 +125,7 @@ export async function listVolumes(cloud: Cloud, scope: InventoryScope, call: Cal
         ...(volume.CreateTime === undefined ? {} : { createdAt: volume.CreateTime.getTime() }),
         place: { region: cloud.region },
         tags,
+        marks: true,
         ...orphanOf(tags[OWNED.orphan]),
         handle: { volume: volume.VolumeId },
       },
@@ -192,7 +193,7 @@ export async function attachVolume(
 }
 
 /** Under which instance types, by preference, a service uses the volume: the zone must offer one of them. */
-type VolumeDesire = Extract<Desire, { kind: 'volume' }> & { readonly types?: readonly string[] };
+type VolumeDesire = Extract<Desire, { kind: 'volume' }>;
 
 function desireOf({ desire, key }: Target): VolumeDesire {
   if (desire.kind !== 'volume') throw new InternalError(`${key} is no volume`);

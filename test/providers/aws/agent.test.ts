@@ -54,7 +54,9 @@ describe.skipIf(!hasPython)('the agent on an instance', () => {
     const machine = await machineWorld(facts({ run: 'env', port: 4_000, env: { PORT: '1', SPIN_ID: 'kept-by-the-spec' } }));
     await machine.agent('boot');
     const env = (await machine.agent('run')).stdout.split('\n');
-    expect(env).toEqual(expect.arrayContaining(['PORT=4000', 'SPIN_SERVICE=web', 'SPIN_INSTANCE=web@1.4', `TMPDIR=${join(machine.root, 'lib/scratch')}`]));
+    expect(env).toEqual(
+      expect.arrayContaining(['PORT=4000', 'SPIN_SERVICE=web', 'SPIN_INSTANCE=web@1.4', `TMPDIR=${join(machine.root, 'lib/scratch')}`]),
+    );
   });
 
   test.each([
@@ -98,9 +100,16 @@ describe.skipIf(!hasPython)('the agent on an instance', () => {
   });
 
   test('gives up on a disk that is never attached', async () => {
-    const machine = await machineWorld({ ...facts({ volumes: [{ volume: 'data', variable: 'DATA_DIR' }] }), disks: { data: 'vol-0abc' } }, 0);
+    const machine = await machineWorld(
+      { ...facts({ volumes: [{ volume: 'data', variable: 'DATA_DIR' }] }), disks: { data: 'vol-0abc' } },
+      0,
+    );
     await machine.agent('boot');
-    expect(machine.console().at(-1)).toMatchObject({ step: 'volume/data', class: 'volume-missing', message: expect.stringContaining('vol-0abc') });
+    expect(machine.console().at(-1)).toMatchObject({
+      step: 'volume/data',
+      class: 'volume-missing',
+      message: expect.stringContaining('vol-0abc'),
+    });
   });
 
   test.each([
@@ -200,10 +209,16 @@ function signatureOf(headers: IncomingHttpHeaders, body: string): string {
   const date = String(headers['x-amz-date']);
   const names = ['content-type', 'host', 'x-amz-date', 'x-amz-security-token', 'x-amz-target'];
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
-  const canonical = ['POST', '/', '', ...names.map((name) => `${name}:${String(headers[name])}`), '', names.join(';'), hash(body)].join('\n');
+  const canonical = ['POST', '/', '', ...names.map((name) => `${name}:${String(headers[name])}`), '', names.join(';'), hash(body)].join(
+    '\n',
+  );
   const scope = `${date.slice(0, 8)}/eu-central-1/ssm/aws4_request`;
-  const key = scope.split('/').reduce<string | Buffer>((secret, part) => createHmac('sha256', secret).update(part).digest(), `AWS4${KEYS.SecretAccessKey}`);
-  const signature = createHmac('sha256', key).update(`AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash(canonical)}`).digest('hex');
+  const key = scope
+    .split('/')
+    .reduce<string | Buffer>((secret, part) => createHmac('sha256', secret).update(part).digest(), `AWS4${KEYS.SecretAccessKey}`);
+  const signature = createHmac('sha256', key)
+    .update(`AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash(canonical)}`)
+    .digest('hex');
   return `AWS4-HMAC-SHA256 Credential=${KEYS.AccessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
 }
 

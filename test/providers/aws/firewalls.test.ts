@@ -77,7 +77,8 @@ describe('the firewall of a service', () => {
     const request = world.firewall('web', { open: false, port: 'none' });
     const handle = await world.provider.create(request, world.call);
     expect((await world.observe({ ...request, handle })).state).toBe('pending');
-    while ((await world.provider.release({ ...request, handle }, 1, world.call)) !== 'absent') await world.provider.nextChange(world.spin, 50, world.call);
+    while ((await world.provider.release({ ...request, handle }, 1, world.call)) !== 'absent')
+      await world.provider.nextChange(world.spin, 50, world.call);
     expect(world.ec2.snapshot().groups).toEqual([]);
   });
 
@@ -107,7 +108,8 @@ async function makeBoth(world: AwsWorld): Promise<readonly [CreateRequest, Creat
 async function rules(world: AwsWorld): Promise<Readonly<Record<string, readonly string[]>>> {
   const { SecurityGroups } = await world.cloud.send(EC2Client, new DescribeSecurityGroupsCommand({}), world.call);
   const ours = (SecurityGroups ?? []).filter(({ GroupName }) => GroupName !== 'default');
-  const keyOf = (id: string | undefined) => ours.find(({ GroupId }) => GroupId === id)?.Tags?.find(({ Key }) => Key === 'spin:resource')?.Value ?? String(id);
+  const keyOf = (id: string | undefined) =>
+    ours.find(({ GroupId }) => GroupId === id)?.Tags?.find(({ Key }) => Key === 'spin:resource')?.Value ?? String(id);
   return Object.fromEntries(
     ours
       .map(({ GroupId, IpPermissions }) => {

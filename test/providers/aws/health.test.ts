@@ -13,10 +13,15 @@ describe('the health of an instance', () => {
     const world = await awsWorld({ ec2: HERE });
     web.status = 503;
     const service = await launch(world, world.service({ name: 'web', port: web.port, health: http({ healthyAfter: 2 }) }));
-    expect(await world.until(service, ({ reason }) => reason.includes('503'))).toMatchObject({ state: 'pending', instances: [{ state: 'starting' }] });
+    expect(await world.until(service, ({ reason }) => reason.includes('503'))).toMatchObject({
+      state: 'pending',
+      instances: [{ state: 'starting' }],
+    });
     web.status = 200;
     const seen = await world.until(service, ({ state }) => state === 'running');
-    expect(seen.endpoints).toEqual([{ service: 'web', via: 'instance', host: '127.0.0.1', port: web.port, url: `http://127.0.0.1:${web.port}` }]);
+    expect(seen.endpoints).toEqual([
+      { service: 'web', via: 'instance', host: '127.0.0.1', port: web.port, url: `http://127.0.0.1:${web.port}` },
+    ]);
     expect(web.asked.filter((path) => path === '/ready').length).toBeGreaterThanOrEqual(3);
     expect(world.events.map(({ type }) => type)).toEqual(expect.arrayContaining(['instance.started', 'instance.healthy']));
   });
@@ -24,7 +29,10 @@ describe('the health of an instance', () => {
   test('is lost only after as many failures as the spec says', async () => {
     const web = await webServer();
     const world = await awsWorld({ ec2: HERE });
-    const service = await launch(world, world.service({ name: 'web', port: web.port, health: http({ unhealthyAfter: 3, intervalMs: 20 }) }));
+    const service = await launch(
+      world,
+      world.service({ name: 'web', port: web.port, health: http({ unhealthyAfter: 3, intervalMs: 20 }) }),
+    );
     await world.until(service, ({ state }) => state === 'running');
     const from = web.asked.length;
     web.status = 500;
@@ -44,7 +52,10 @@ describe('the health of an instance', () => {
   test('of a machine that must have been healthy long ago is told by one pass', async () => {
     const web = await webServer();
     const world = await awsWorld({ ec2: HERE });
-    const service = await launch(world, world.service({ name: 'web', port: web.port, health: http({ healthyAfter: 5, intervalMs: 60_000 }) }));
+    const service = await launch(
+      world,
+      world.service({ name: 'web', port: web.port, health: http({ healthyAfter: 5, intervalMs: 60_000 }) }),
+    );
     await world.ec2.advance(600_000);
     expect((await world.observe(service, world.another())).state).toBe('running');
   });
@@ -107,18 +118,34 @@ describe('what only the instance can tell', () => {
     expect(await world.observe(web)).toMatchObject({ state: 'pending', instances: [{ state: 'bootstrapping' }] });
     world.ec2.outside.print(id, line({ step: 'bootstrap/install', ok: true, ms: 120 }) + line({ step: 'start', ok: true }));
     await world.until(web, ({ state }) => state === 'running');
-    expect(world.events).toContainEqual({ type: 'bootstrap.step', resource: 'service.web@1', instance: 'web@1.1', ms: 120, data: { step: 'install' } });
+    expect(world.events).toContainEqual({
+      type: 'bootstrap.step',
+      resource: 'service.web@1',
+      instance: 'web@1.1',
+      ms: 120,
+      data: { step: 'install' },
+    });
   });
 
   test('a machine that ended itself in its bootstrap is a failure, with its class and last lines', async () => {
     const world = await awsWorld();
     const web = await launch(world, world.service({ name: 'web', replicas: 1 }));
     const id = world.living()[0]?.id ?? '';
-    const failed = { step: 'bootstrap/install', ok: false, class: 'missing-command', message: 'bootstrap step install names no command', lastLines: ['npm: not found'] };
+    const failed = {
+      step: 'bootstrap/install',
+      ok: false,
+      class: 'missing-command',
+      message: 'bootstrap step install names no command',
+      lastLines: ['npm: not found'],
+    };
     world.ec2.outside.print(id, line({ step: 'boot', ok: true }) + line(failed));
     world.ec2.outside.shutDown(id);
     const seen = await world.until(web, ({ failure }) => failure !== undefined);
-    expect(seen.failure).toEqual({ class: 'missing-command', message: 'web@1.1: bootstrap step install names no command', lastLines: ['npm: not found'] });
+    expect(seen.failure).toEqual({
+      class: 'missing-command',
+      message: 'web@1.1: bootstrap step install names no command',
+      lastLines: ['npm: not found'],
+    });
     // It is proven gone all the same.
     expect(seen.state).toBe('absent');
     expect(await world.another().release(web, 1, world.call)).toBe('absent');

@@ -17,7 +17,10 @@ describe('a service on EC2', () => {
   test('is launched with everything that keeps it safe and lets it end', async () => {
     const world = await awsWorld();
     const deadline = world.call.clock.now() + 600_000;
-    await launch(world, world.service({ name: 'web', cloud: { instanceTypes: ['m5.large'], spot: false, address: 'private', diskGiB: 20 } }, { deadline }));
+    await launch(
+      world,
+      world.service({ name: 'web', cloud: { instanceTypes: ['m5.large'], spot: false, address: 'private', diskGiB: 20 } }, { deadline }),
+    );
     const input = launches(world)[0];
     expect(input).toMatchObject({
       MinCount: 1,
@@ -25,7 +28,9 @@ describe('a service on EC2', () => {
       InstanceType: 'm5.large',
       InstanceInitiatedShutdownBehavior: 'terminate',
       MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, InstanceMetadataTags: 'enabled' },
-      BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { Encrypted: true, VolumeType: 'gp3', DeleteOnTermination: true, VolumeSize: 20 } }],
+      BlockDeviceMappings: [
+        { DeviceName: '/dev/xvda', Ebs: { Encrypted: true, VolumeType: 'gp3', DeleteOnTermination: true, VolumeSize: 20 } },
+      ],
     });
     expect(input).not.toHaveProperty('KeyName');
     const { instances, volumes, interfaces, groups } = world.ec2.snapshot();
@@ -209,11 +214,20 @@ describe('capacity', () => {
     world.ec2.limit({ left: 0 });
     await world.provider.create(world.firewall('web'), world.call);
     const request = world.service({ name: 'web' });
-    await expect(world.provider.create({ ...request, attempt: 2 }, world.call)).rejects.toMatchObject({ kind: 'capacity', exhausted: true });
-    await expect(world.provider.create({ ...request, attempt: 3 }, world.call)).rejects.toMatchObject({ class: 'no-pool', exhausted: true });
+    await expect(world.provider.create({ ...request, attempt: 2 }, world.call)).rejects.toMatchObject({
+      kind: 'capacity',
+      exhausted: true,
+    });
+    await expect(world.provider.create({ ...request, attempt: 3 }, world.call)).rejects.toMatchObject({
+      class: 'no-pool',
+      exhausted: true,
+    });
     world.ec2.clear('limits');
     world.ec2.limit({ left: 0, code: 'VcpuLimitExceeded' });
-    await expect(world.provider.create(request, world.call)).rejects.toMatchObject({ kind: 'quota', message: expect.stringMatching(/L-1216C47A/) });
+    await expect(world.provider.create(request, world.call)).rejects.toMatchObject({
+      kind: 'quota',
+      message: expect.stringMatching(/L-1216C47A/),
+    });
   });
 });
 

@@ -46,7 +46,8 @@ export async function machineWorld(facts: BootFacts, patience = 1): Promise<Mach
     readonly write_files: readonly { readonly path: string; readonly content: string; readonly encoding?: string }[];
   };
   for (const { path, content, encoding } of config.write_files) {
-    if (path.startsWith('/etc/spin/')) writeFileSync(join(root, 'etc', path.slice('/etc/spin/'.length)), Buffer.from(content, encoding === 'b64' ? 'base64' : 'utf8'));
+    if (path.startsWith('/etc/spin/'))
+      writeFileSync(join(root, 'etc', path.slice('/etc/spin/'.length)), Buffer.from(content, encoding === 'b64' ? 'base64' : 'utf8'));
     if (path.startsWith('/opt/spin/')) writeFileSync(join(root, 'bin', path.slice('/opt/spin/'.length)), content, { mode: 0o755 });
   }
   const spin = JSON.parse(readFileSync(join(root, 'etc/spin.json'), 'utf8')) as Record<string, unknown>;
@@ -114,7 +115,10 @@ export async function machineWorld(facts: BootFacts, patience = 1): Promise<Mach
     agent: (verb, args = [], more = {}) => run('python3', [join(root, 'bin/agent'), verb, ...args], more),
     deadline: () => run('bash', [join(root, 'bin/deadline')], {}),
     console: () => readConsole(text('console')),
-    systemctl: () => text('systemctl').split('\n').filter((line) => line !== ''),
+    systemctl: () =>
+      text('systemctl')
+        .split('\n')
+        .filter((line) => line !== ''),
     file: text,
   };
 }

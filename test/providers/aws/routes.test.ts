@@ -11,13 +11,13 @@ import { expect, it } from 'vitest';
 import type { Desire } from '../../../src/plan/plan.ts';
 import { createRegistration, observeRegistrations, releaseRegistration } from '../../../src/providers/aws/registrations.ts';
 import { createRoute, listRoutes, observeRoutes, ownRoute, reclaimRoute, releaseRoute } from '../../../src/providers/aws/routes.ts';
-import type { Behind } from '../../../src/providers/aws/target-groups.ts';
 import type { CreateRequest } from '../../../src/providers/provider.ts';
 import { clientsOf, some } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';
 
-type RouteDesire = Extract<Desire, { kind: 'route' }> & { readonly behind?: Behind };
+type RouteDesire = Extract<Desire, { kind: 'route' }>;
+type Behind = NonNullable<RouteDesire['behind']>;
 
 const behind: Behind = {
   port: 3_000,

@@ -31,7 +31,13 @@ describe('user data', () => {
       '/etc/systemd/system/spin-deadline.timer',
     ]);
     const boot = JSON.parse(Buffer.from(fileOf(config, '/etc/spin/spin.json'), 'base64').toString('utf8')) as Record<string, unknown>;
-    expect(boot).toMatchObject({ spin: 'web', run: nasty, env: { NASTY: nasty }, ordinals: [1, 2], bootstrap: [{ name: nasty, run: ['echo', nasty] }] });
+    expect(boot).toMatchObject({
+      spin: 'web',
+      run: nasty,
+      env: { NASTY: nasty },
+      ordinals: [1, 2],
+      bootstrap: [{ name: nasty, run: ['echo', nasty] }],
+    });
     expect(fileOf(config, '/opt/spin/agent')).toBe(programs.agent);
   });
 
@@ -66,7 +72,9 @@ describe('user data', () => {
     expect(data.length).toBeLessThanOrEqual(MOST_BYTES);
     expect(gunzipSync(data).toString()).toMatch(/^#cloud-config\n/);
     const noise = facts({ env: { NOISE: randomBytes(20_000).toString('base64') } });
-    expect(() => userData(noise, programs)).toThrow(/\d+ bytes when compressed \(\d+ before, \d+ of them commands and variables\), and AWS allows 16384/);
+    expect(() => userData(noise, programs)).toThrow(
+      /\d+ bytes when compressed \(\d+ before, \d+ of them commands and variables\), and AWS allows 16384/,
+    );
   });
 
   test('is the same each time, as a request that is sent again must be', () => {
@@ -109,7 +117,12 @@ describe('user data', () => {
 });
 
 interface CloudConfig {
-  readonly write_files: readonly { readonly path: string; readonly content: string; readonly permissions: string; readonly encoding?: string }[];
+  readonly write_files: readonly {
+    readonly path: string;
+    readonly content: string;
+    readonly permissions: string;
+    readonly encoding?: string;
+  }[];
   readonly runcmd: readonly (readonly string[])[];
 }
 

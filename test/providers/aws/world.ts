@@ -12,6 +12,7 @@ import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
 import type { Cloud } from '../../../src/providers/aws/cloud.ts';
 import type { AwsOptions } from '../../../src/providers/aws/options.ts';
 import { openRegion, type Region } from '../../../src/providers/aws/region.ts';
+import { Fault } from '../../../src/providers/fault.ts';
 import type { Bindings, Call, CreateRequest, Observation, Provider, SpinRef } from '../../../src/providers/provider.ts';
 import type { AwsSettings } from '../../../src/spec/config.ts';
 import type { ServiceSpec } from '../../../src/spec/spec.ts';
@@ -95,11 +96,17 @@ export async function awsWorld(more: Setup & { readonly ec2?: Ec2Options } = {})
 export function awsAt(env: AwsOptions['env'], more: Setup & { readonly clock: Clock }): AwsAnywhere {
   const { clock } = more;
   const cacheDir = mkdtempSync(join(tmpdir(), 'spin-aws-'));
-  onTestFinished(() => rmSync(cacheDir, { recursive: true, force: true }));
+  const stop = new AbortController();
+  onTestFinished(async () => {
+    // What nobody waits for any more would make the folder again.
+    stop.abort(new Fault('transient', 'test', 'the test is over'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rmSync(cacheDir, { recursive: true, force: true });
+  });
   const settings = { ...SETTINGS, ...more.settings };
   const options: AwsOptions = { settings, stateTag: STATE_TAG, env, cacheDir, version: '0.0.0' };
   const events: EventBody[] = [];
-  const call: Call = { clock, signal: new AbortController().signal, emit: (body) => void events.push(body) };
+  const call: Call = { clock, signal: stop.signal, emit: (body) => void events.push(body) };
   const templatesDir = join(REPOSITORY, 'templates');
   const clouds = createClouds(options);
   const provider = createAwsProvider({ ...options, templatesDir }, clouds);

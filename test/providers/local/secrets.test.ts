@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { destroySecret, issueSecret, readSecrets, secretFile, type SecretIo } from '../../../src/providers/local/secrets.ts';
+import { destroySecret, issueSecret, readSecrets, secretFile } from '../../../src/providers/local/secrets.ts';
+import type { SecretIo } from '../../../src/providers/secret-source.ts';
 import type { SecretSource } from '../../../src/spec/spec.ts';
 
 let dir: string;

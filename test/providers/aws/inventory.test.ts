@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
+import { OWNED } from '../../../src/core/tags.ts';
+import { awsWorld, type AwsWorld, launch } from './world.ts';
+
+describe('what AWS has of us, with no record', () => {
+  test('is listed with its tags, its place and its age', async () => {
+    const world = await awsWorld();
+    await bringUp(world);
+    const found = await world.another().inventory({}, world.call);
+    expect(found.map(({ what }) => what.replace(/ (i|sg|vol)-\w+/, ' $1'))).toEqual([
+      'instance i (t3.micro in us-east-1a), running',
+      'instance i (t3.micro in us-east-1a), running',
+      expect.stringMatching(/^volume vol/),
+      expect.stringMatching(/^security group sg \(spin-web-web-1-/),
+    ]);
+    for (const thing of found) {
+      expect(thing).toMatchObject({ provider: 'aws', id: 'web', incarnation: world.spin.incarnation, marks: true });
+      expect(thing.place).toMatchObject({ region: 'us-east-1' });
+      expect(thing.tags?.[OWNED.owner]).toBe('ada');
+    }
+    expect(found[0]?.createdAt).toBeGreaterThan(0);
+  });
+
+  test('of another state location is shown to look at, and not otherwise', async () => {
+    const world = await awsWorld();
+    await bringUp(world, 'another-state');
+    expect(await world.provider.inventory({}, world.call)).toEqual([]);
+    expect(await world.provider.inventory({ id: world.spin.id }, world.call)).toEqual([]);
+    expect(await world.provider.inventory({ everyone: true }, world.call)).toHaveLength(4);
+    expect(await world.provider.inventory({ everyone: true, id: parseSpinId('nobody') }, world.call)).toEqual([]);
+  });
+
+  test('is marked as an orphan, and no longer, where the mark outlives this process', async () => {
+    const world = await awsWorld();
+    await bringUp(world);
+    await world.provider.mark(await world.provider.inventory({}, world.call), 1_000, world.call);
+    const marked = await world.another().inventory({}, world.call);
+    expect(marked.map(({ orphanSince }) => orphanSince)).toEqual(marked.map(() => 1_000));
+    await world.provider.mark(marked, undefined, world.call);
+    expect((await world.provider.inventory({}, world.call)).some(({ orphanSince }) => orphanSince !== undefined)).toBe(false);
+  });
+
+  test('becomes ours when it is taken over', async () => {
+    const world = await awsWorld();
+    await bringUp(world, 'another-state');
+    const foreign = await world.provider.inventory({ everyone: true }, world.call);
+    await world.provider.mark(foreign, 1_000, world.call);
+    await world.provider.own(foreign, world.call);
+    const ours = await world.provider.inventory({}, world.call);
+    expect(ours).toHaveLength(4);
+    expect(ours.some(({ orphanSince }) => orphanSince !== undefined)).toBe(false);
+  });
+
+  test('is marked although some of it is gone by now', async () => {
+    const world = await awsWorld({ ec2: { terminatedMs: 0 } });
+    await bringUp(world);
+    const found = await world.provider.inventory({}, world.call);
+    world.ec2.outside.terminate(world.living()[0]?.id ?? '');
+    await world.ec2.advance(1_000);
+    await world.provider.mark(found, 1_000, world.call);
+    expect((await world.provider.inventory({}, world.call)).every(({ orphanSince }) => orphanSince === 1_000)).toBe(true);
+  });
+
+  test('is ended in the order in which one holds the other, by repeating', async () => {
+    const world = await awsWorld({ ec2: { stoppingMs: 300, volumeMs: 100 } });
+    await bringUp(world);
+    const other = world.another();
+    const found = await other.inventory({}, world.call);
+    expect(await other.reclaim(found, world.call)).toBe('requested');
+    expect(world.ec2.snapshot().groups).toHaveLength(1);
+    for (let tries = 0; (await other.reclaim(found, world.call)) !== 'absent' && tries < 100; tries++) await world.call.clock.sleep(50);
+    expect(world.living()).toEqual([]);
+    expect(world.ec2.snapshot().groups).toEqual([]);
+    expect(await other.inventory({}, world.call)).toEqual([]);
+    expect(await other.reclaim(found, world.call)).toBe('absent');
+  });
+
+  test('is looked for in every region that is swept, and where a spin lives', async () => {
+    const world = await awsWorld({ settings: { regions: ['eu-west-1', 'us-east-1'] } });
+    await bringUp(world);
+    const elsewhere = { ...world.spin, id: parseSpinId('far'), incarnation: makeIncarnation(5), place: { region: 'eu-west-1' } };
+    const far = world.firewall('web');
+    const tags = { ...far.tags, [OWNED.id]: elsewhere.id, [OWNED.incarnation]: elsewhere.incarnation };
+    await world.provider.create({ ...far, spin: elsewhere, tags }, world.call);
+    const found = await world.another().inventory({}, world.call);
+    expect(new Set(found.map(({ id, place }) => `${id} ${place?.region}`))).toEqual(new Set(['web us-east-1', 'far eu-west-1']));
+    // Another process, whose config sweeps nothing but its own region, works on the spin.
+    const narrow = world.another({ regions: [] });
+    await narrow.observe([{ ...far, spin: elsewhere }], world.call);
+    expect(await narrow.inventory({ id: elsewhere.id }, world.call)).toHaveLength(1);
+  });
+
+  test('is complete or not told at all', async () => {
+    const world = await awsWorld({ settings: { regions: ['eu-west-1', 'us-east-1'] } });
+    await bringUp(world);
+    world.ec2.script({ action: 'DescribeSecurityGroups', nth: 2, fault: 'denied' });
+    await expect(world.provider.inventory({}, world.call)).rejects.toMatchObject({ kind: 'denied' });
+  });
+});
+
+/** Two instances, their firewall and a volume, owned by `state`. */
+async function bringUp(world: AwsWorld, state?: string): Promise<void> {
+  const owned = <Request extends { readonly tags: Readonly<Record<string, string>> }>(request: Request): Request =>
+    state === undefined ? request : { ...request, tags: { ...request.tags, [OWNED.state]: state } };
+  await world.provider.create(owned(world.firewall('web', { port: 'none' })), world.call);
+  const volume = world.request('volume.data', { kind: 'volume', name: 'data', source: { from: 'disk', sizeGiB: 1 } });
+  await world.provider.create(owned(volume), world.call);
+  const web = await launch(world, owned(world.service({ name: 'web', replicas: 2 })));
+  await world.until(web, (seen) => seen.state === 'running');
+}

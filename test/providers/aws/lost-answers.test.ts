@@ -1,0 +1,79 @@
+import { DescribeRulesCommand, DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { CreateListenerCommand, CreateLoadBalancerCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+import { ListInstanceProfilesCommand, ListRolesCommand } from '@aws-sdk/client-iam';
+import { expect, it } from 'vitest';
+import { createIdentity, releaseIdentity } from '../../../src/providers/aws/identity.ts';
+import { createRoute } from '../../../src/providers/aws/routes.ts';
+import { arm, endInstances, listSchedules } from '../../../src/providers/aws/schedules.ts';
+import { createSecret, releaseSecret } from '../../../src/providers/aws/secrets.ts';
+import { createVolume } from '../../../src/providers/aws/volumes.ts';
+import { ec2For } from '../../fakes/ec2/fixture.ts';
+import { clientsOf } from '../../fakes/moto/clients.ts';
+import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { aged, dataWorld } from './data-world.ts';
+
+/** A request whose answer was lost is sent again, in the same call or by the next process; either way there is one of each thing. */
+
+it.each(['lose-request', 'lose-response'] as const)('there is one disk and one secret after any number of calls to %s', async (fault) => {
+  const ec2 = await ec2For();
+  const { cloud, call, request } = dataWorld({ url: ec2.url });
+  for (const action of ['CreateVolume', 'PutParameter', 'DeleteParameter']) ec2.script({ action, times: 2, fault });
+  const volume = request('volume.data', { kind: 'volume', name: 'data', source: { from: 'disk', sizeGiB: 5 } });
+  const secret = request('secret.db', { kind: 'secret', name: 'db', source: { from: 'generate', length: 20 } });
+  for (const _again of [1, 2]) await createVolume(cloud, volume, call);
+  const handle = await createSecret(cloud, secret, call);
+  expect(ec2.snapshot().volumes).toHaveLength(1);
+  expect(ec2.snapshot().parameters).toHaveLength(1);
+  // Where the answer to the deletion was lost, it is gone all the same, and that is proven.
+  expect(await releaseSecret(cloud, aged(secret, handle), call)).toBe('absent');
+  expect(ec2.snapshot().parameters).toEqual([]);
+});
+
+describeWithMoto('answers that are lost, against moto', (moto) => {
+  it('leave one role, one profile, one target group, one rule and one schedule', async () => {
+    const { proxy } = moto();
+    const { elb, ec2, iam } = clientsOf({ endpoint: proxy.url });
+    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
+    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
+    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
+    const { Listeners = [] } = await elb.send(
+      new CreateListenerCommand({
+        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
+        Protocol: 'HTTP',
+        Port: 80,
+        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
+      }),
+    );
+    const role = 'arn:aws:iam::123456789012:role/scheduler';
+    const listener = String(Listeners[0]?.ListenerArn);
+    const { cloud, call, spin, request } = dataWorld({ url: proxy.url, settings: { listener, schedulerRole: role } });
+    const creating = [
+      'CreateRole',
+      'CreateInstanceProfile',
+      'AddRoleToInstanceProfile',
+      'CreateTargetGroup',
+      'CreateRule',
+      'CreateSchedule',
+    ];
+    for (const action of creating) proxy.announce({ action, how: 'lost-response' });
+    const identity = request('identity.identity', { kind: 'identity', secrets: ['db'] });
+    const route = request('route.web', { kind: 'route', service: 'web', expose: { port: 'auto', host: '127.0.0.1' } });
+    // What one process could not bring to an end, the next one does.
+    const twice = async (make: () => Promise<unknown>): Promise<void> => {
+      await make().catch(() => undefined);
+      await make();
+    };
+    await twice(() => createIdentity(cloud, identity, call));
+    await twice(() => createRoute(cloud, route, call));
+    await twice(() => arm(cloud, spin, endInstances(['i-1']), call.clock.now() + 3_600_000, role, call));
+    expect((await iam.send(new ListRolesCommand({ PathPrefix: '/spin/' }))).Roles).toHaveLength(1);
+    const profiles = (await iam.send(new ListInstanceProfilesCommand({ PathPrefix: '/spin/' }))).InstanceProfiles;
+    expect(profiles?.map(({ Roles }) => Roles?.length)).toEqual([1]);
+    expect((await elb.send(new DescribeTargetGroupsCommand({}))).TargetGroups).toHaveLength(1);
+    const { Rules = [] } = await elb.send(new DescribeRulesCommand({ ListenerArn: listener }));
+    expect(Rules.filter(({ IsDefault }) => IsDefault !== true)).toHaveLength(1);
+    expect(await listSchedules(cloud, {}, call)).toHaveLength(1);
+    expect(await releaseIdentity(cloud, identity, call)).toBe('absent');
+  });
+});
