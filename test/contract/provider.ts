@@ -29,11 +29,7 @@ export interface Traits {
 }
 
 /** What every provider promises (src/providers/provider.ts). `make` gives a fresh one and cleans up after the test. */
-export function providerContract(
-  name: string,
-  make: () => Promise<ProviderUnderTest>,
-  { fences = true, heals = true }: Traits = {},
-): void {
+export function providerContract(name: string, make: () => Promise<ProviderUnderTest>, { fences = true, heals = true }: Traits = {}): void {
   describe(`${name} keeps the provider contract`, () => {
     test('the same token twice is one resource', async () => {
       const one = await make();
@@ -140,6 +136,7 @@ export function providerContract(
     test('a deadline is armed, moved, and told', async () => {
       const one = await make();
       await createAll(one, one.requests(1));
+      await allRunning(one, one.requests(1));
       const armed = await one.provider.enforce(one.spin, systemClock.now() + 3_600_000, 1, one.call);
       expect(armed.length).toBeGreaterThan(0);
       expect(armed.some((enforcer) => enforcer.armed)).toBe(true);

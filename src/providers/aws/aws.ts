@@ -6,7 +6,7 @@ import type { Clouds } from './cloud.ts';
 import type { AwsOptions } from './options.ts';
 import { GRID_MS } from './pace.ts';
 import { openRegion, type Region } from './region.ts';
-import type { PriceBook } from './prices.ts';
+import type { PriceBook } from './price/prices.ts';
 import { unsupported } from './unsupported.ts';
 
 /** What the composition root gives to the provider. */
@@ -66,14 +66,14 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     locate: async (spec, call) => (await import('./place.ts')).locate(clouds, spec, call),
 
     quote: async (spec, call) => {
-      book ??= (await import('./prices.ts')).openPrices(clouds, options);
+      book ??= (await import('./price/prices.ts')).openPrices(clouds, options);
       await book.quote(spec, call);
     },
 
     price: (shape) => book?.price(shape) ?? 'unknown',
 
     preflight: async (spin, plan, call) => {
-      const [{ preflight }, region] = await Promise.all([import('./preflight.ts'), regionOf(spin, call)]);
+      const [{ preflight }, region] = await Promise.all([import('./preflight/preflight.ts'), regionOf(spin, call)]);
       return preflight(region.cloud, spin, plan, call);
     },
 
@@ -104,42 +104,42 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     release: async (target, _fence, call) => (await featureOf(target.kind, target.spin, call)).release(target, call),
 
     inventory: async (scope, call) => {
-      const [{ inventory }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      const [{ inventory }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return inventory(all, scope, call);
     },
 
     reclaim: async (found, call) => {
-      const [{ reclaim }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      const [{ reclaim }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return reclaim(all, found, call);
     },
 
     mark: async (found, since, call) => {
-      const [{ mark }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      const [{ mark }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return mark(all, found, since, call);
     },
 
     own: async (found, call) => {
-      const [{ own }, all] = await Promise.all([import('./inventory.ts'), everywhere(call)]);
+      const [{ own }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return own(all, found, call);
     },
 
     enforce: async (spin, deadline, _fence, call) => {
-      const [{ enforce }, region] = await Promise.all([import('./enforcers.ts'), regionOf(spin, call)]);
+      const [{ enforce }, region] = await Promise.all([import('./deadline/enforcers.ts'), regionOf(spin, call)]);
       return enforce(region, spin, deadline, call).finally(() => region.machines.forget(spin));
     },
 
     enforcers: async (spin, call) => {
-      const [{ enforcers }, region] = await Promise.all([import('./enforcers.ts'), regionOf(spin, call)]);
+      const [{ enforcers }, region] = await Promise.all([import('./deadline/enforcers.ts'), regionOf(spin, call)]);
       return enforcers(region, spin, call);
     },
 
     async *logs(spin, query, call) {
-      const [{ readLogs }, region] = await Promise.all([import('./logs.ts'), regionOf(spin, call)]);
+      const [{ readLogs }, region] = await Promise.all([import('./access/logs.ts'), regionOf(spin, call)]);
       yield* readLogs(region, spin, query, call);
     },
 
     exec: async (spin, request, call) => {
-      const [{ execOn }, region] = await Promise.all([import('./exec.ts'), regionOf(spin, call)]);
+      const [{ execOn }, region] = await Promise.all([import('./access/exec.ts'), regionOf(spin, call)]);
       return execOn(region, spin, request, call);
     },
 
@@ -149,12 +149,12 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     },
 
     billed: async (from, to, call) => {
-      const [{ billed }, home] = await Promise.all([import('./billed.ts'), clouds.region(undefined)]);
+      const [{ billed }, home] = await Promise.all([import('./price/billed.ts'), clouds.region(undefined)]);
       return billed(clouds.in(home), from, to, call);
     },
 
     snapshot: async (spin, volume, file, call) => {
-      const [{ snapshotVolume }, region] = await Promise.all([import('./volume-snapshot.ts'), regionOf(spin, call)]);
+      const [{ snapshotVolume }, region] = await Promise.all([import('./data/volume-snapshot.ts'), regionOf(spin, call)]);
       return snapshotVolume(region.cloud, spin, volume, file, call);
     },
   };
@@ -165,7 +165,7 @@ const FEATURES: Readonly<
   Record<ResourceKind, (region: Region, options: AwsProviderOptions, prices: () => PriceBook | undefined) => Promise<Feature>>
 > = {
   keeper: async ({ cloud }) => {
-    const { createKeeper, observeKeepers, releaseKeeper } = await import('./enforcers.ts');
+    const { createKeeper, observeKeepers, releaseKeeper } = await import('./deadline/enforcers.ts');
     return {
       create: (request, call) => createKeeper(cloud, request, call),
       observe: (targets, call) => observeKeepers(cloud, targets, call),
@@ -173,7 +173,7 @@ const FEATURES: Readonly<
     };
   },
   identity: async ({ cloud }) => {
-    const { createIdentity, observeIdentities, releaseIdentity } = await import('./identity.ts');
+    const { createIdentity, observeIdentities, releaseIdentity } = await import('./data/identity.ts');
     return {
       create: (request, call) => createIdentity(cloud, request, call),
       observe: (targets, call) => observeIdentities(cloud, targets, call),
@@ -181,7 +181,7 @@ const FEATURES: Readonly<
     };
   },
   secret: async ({ cloud }) => {
-    const { createSecret, observeSecrets, releaseSecret } = await import('./secrets.ts');
+    const { createSecret, observeSecrets, releaseSecret } = await import('./data/secrets.ts');
     return {
       create: (request, call) => createSecret(cloud, request, call),
       observe: (targets, call) => observeSecrets(cloud, targets, call),
@@ -189,7 +189,7 @@ const FEATURES: Readonly<
     };
   },
   volume: async ({ cloud }) => {
-    const { createVolume, observeVolumes, releaseVolume } = await import('./volumes.ts');
+    const { createVolume, observeVolumes, releaseVolume } = await import('./data/volumes.ts');
     return {
       create: (request, call) => createVolume(cloud, request, call),
       observe: (targets, call) => observeVolumes(cloud, targets, call),
@@ -197,7 +197,7 @@ const FEATURES: Readonly<
     };
   },
   database: async ({ cloud, groups }) => {
-    const { createDatabase, observeDatabases, releaseDatabase } = await import('./databases.ts');
+    const { createDatabase, observeDatabases, releaseDatabase } = await import('./data/databases.ts');
     return {
       create: (request, call) => createDatabase(cloud, groups, request, call),
       observe: (targets, call) => observeDatabases(cloud, targets, call),
@@ -205,7 +205,7 @@ const FEATURES: Readonly<
     };
   },
   firewall: async (region) => {
-    const { createFirewall, observeFirewalls, releaseFirewall } = await import('./firewalls.ts');
+    const { createFirewall, observeFirewalls, releaseFirewall } = await import('./network/firewalls.ts');
     return {
       create: (request, call) => createFirewall(region, request, call),
       observe: (targets, call) => observeFirewalls(region, targets, call),
@@ -214,9 +214,9 @@ const FEATURES: Readonly<
   },
   service: async (region, { templatesDir }, prices) => {
     const [{ createService, releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
-      import('./instances.ts'),
-      import('./observe-instances.ts'),
-      import('./user-data.ts'),
+      import('./instances/instances.ts'),
+      import('./instances/observe-instances.ts'),
+      import('./instances/user-data.ts'),
     ]);
     const programs = await readPrograms(templatesDir);
     return {
@@ -226,7 +226,7 @@ const FEATURES: Readonly<
     };
   },
   route: async ({ cloud }) => {
-    const { createRoute, observeRoutes, releaseRoute } = await import('./routes.ts');
+    const { createRoute, observeRoutes, releaseRoute } = await import('./register/routes.ts');
     return {
       create: (request, call) => createRoute(cloud, request, call),
       observe: (targets, call) => observeRoutes(cloud, targets, call),
@@ -234,7 +234,7 @@ const FEATURES: Readonly<
     };
   },
   registration: async ({ cloud, machines }) => {
-    const { createRegistration, observeRegistrations, releaseRegistration } = await import('./registrations.ts');
+    const { createRegistration, observeRegistrations, releaseRegistration } = await import('./register/registrations.ts');
     return {
       create: (request, call) => createRegistration(cloud, machines, request, call),
       observe: (targets, call) => observeRegistrations(cloud, machines, targets, call),

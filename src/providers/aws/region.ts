@@ -1,11 +1,12 @@
 import type { Call } from '../provider.ts';
+import { Asked } from './asked.ts';
 import type { Cloud } from './cloud.ts';
-import { Consoles } from './console.ts';
-import { Groups } from './groups.ts';
-import { HealthBook } from './health.ts';
-import { Leaving } from './leaving.ts';
-import { Machines } from './machines.ts';
-import { StatusChecks } from './status-checks.ts';
+import { Consoles } from './instances/console.ts';
+import { Groups } from './network/groups.ts';
+import { HealthBook } from './instances/health.ts';
+import { Leaving } from './instances/leaving.ts';
+import { Machines } from './instances/machines.ts';
+import { StatusChecks } from './instances/status-checks.ts';
 
 /** One region as this process knows it: what it asked together, launched, checked and let go. */
 export interface Region {
@@ -16,6 +17,7 @@ export interface Region {
   readonly statusChecks: StatusChecks;
   readonly consoles: Consoles;
   readonly leaving: Leaving;
+  readonly asked: Asked;
   /** True the first time that it is asked for `what`: events are told once. */
   toldOnce(what: string): boolean;
   /** Notes that this process attached a volume as `device`, which lists may not show yet. */
@@ -34,6 +36,7 @@ export function openRegion(cloud: Cloud, { clock }: Pick<Call, 'clock'>): Region
     statusChecks: new StatusChecks(cloud),
     consoles: new Consoles(cloud),
     leaving: new Leaving(clock),
+    asked: new Asked(),
     toldOnce: (what) => {
       const first = !told.has(what);
       told.add(what);

@@ -1,8 +1,8 @@
 import type { AwsSettings } from '../../spec/config.ts';
 import type { Tags } from '../../core/tags.ts';
 import type { ServiceSpec, Spec } from '../../spec/spec.ts';
-import { MOST_VOLUMES } from './devices.ts';
-import { unsupportedDatabases, unsupportedVolumes } from './sources.ts';
+import { MOST_VOLUMES } from './instances/devices.ts';
+import { unsupportedDatabases, unsupportedVolumes } from './data/sources.ts';
 
 /** A resource has 50 tags at most, and spin puts these on: Name, id, incarnation, resource, state, owner, deadline, ordinals, orphan-since. */
 const MOST_TAGS = 50 - 9;

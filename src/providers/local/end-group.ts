@@ -36,6 +36,8 @@ export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readon
   const deadline = clock.now() + target.timeoutMs;
   const asked = target.atOnce === true && target.timeoutMs > 0 && signalGroup(target.leader, target.signal);
   if (asked && target.leader !== undefined) {
+    // Who ends at the same moment is signalled before anybody is looked at.
+    await new Promise((resolve) => setImmediate(resolve));
     await gone([target.leader], Math.min(deadline, clock.now() + UNDISTURBED_MS), clock, FIRST_LOOK_MS);
   }
   let left = membersOf(target, await freshProcesses());

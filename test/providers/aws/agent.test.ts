@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
-import type { BootFacts } from '../../../src/providers/aws/user-data.ts';
+import type { BootFacts } from '../../../src/providers/aws/instances/user-data.ts';
 import { hasPython, KEYS, machineWorld, type MachineWorld } from './machine-world.ts';
 import { serviceSpec } from './world.ts';
 

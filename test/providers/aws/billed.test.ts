@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { usd } from '../../../src/core/money.ts';
-import { billed } from '../../../src/providers/aws/billed.ts';
+import { billed } from '../../../src/providers/aws/price/billed.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { dataWorld } from './data-world.ts';
 

@@ -10,7 +10,7 @@ import {
   ownDatabase,
   reclaimDatabase,
   releaseDatabase,
-} from '../../../src/providers/aws/databases.ts';
+} from '../../../src/providers/aws/data/databases.ts';
 import type { DatabaseSpec } from '../../../src/spec/spec.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';

@@ -108,7 +108,7 @@ describe('what only the instance can tell', () => {
     world.ec2.outside.print(id, line({ step: 'health', ok: false, message: 'the health command ended with exit code 1' }));
     await world.until(web, ({ reason }) => reason.includes('exit code 1'));
     world.ec2.outside.print(id, line({ step: 'health', ok: false }) + line({ step: 'health', ok: true }));
-    await world.until(web, ({ state }) => state === 'running');
+    expect((await world.until(web, ({ state }) => state === 'running')).instances).toMatchObject([{ state: 'healthy' }]);
   });
 
   test('a bootstrap is waited for where no check would tell, and its steps are told as events', async () => {

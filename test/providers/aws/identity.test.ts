@@ -7,8 +7,8 @@ import {
   ownIdentity,
   reclaimIdentity,
   releaseIdentity,
-} from '../../../src/providers/aws/identity.ts';
-import { profileFor } from '../../../src/providers/aws/profile.ts';
+} from '../../../src/providers/aws/data/identity.ts';
+import { profileFor } from '../../../src/providers/aws/data/profile.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { aged, dataWorld } from './data-world.ts';

@@ -3,11 +3,11 @@ import { CreateListenerCommand, CreateLoadBalancerCommand } from '@aws-sdk/clien
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import { ListInstanceProfilesCommand, ListRolesCommand } from '@aws-sdk/client-iam';
 import { expect, it } from 'vitest';
-import { createIdentity, releaseIdentity } from '../../../src/providers/aws/identity.ts';
-import { createRoute } from '../../../src/providers/aws/routes.ts';
-import { arm, endInstances, listSchedules } from '../../../src/providers/aws/schedules.ts';
-import { createSecret, releaseSecret } from '../../../src/providers/aws/secrets.ts';
-import { createVolume } from '../../../src/providers/aws/volumes.ts';
+import { createIdentity, releaseIdentity } from '../../../src/providers/aws/data/identity.ts';
+import { createRoute } from '../../../src/providers/aws/register/routes.ts';
+import { arm, endInstances, listSchedules } from '../../../src/providers/aws/deadline/schedules.ts';
+import { createSecret, releaseSecret } from '../../../src/providers/aws/data/secrets.ts';
+import { createVolume } from '../../../src/providers/aws/data/volumes.ts';
 import { ec2For } from '../../fakes/ec2/fixture.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { type ConsoleLine, readConsole } from '../../../src/providers/aws/console.ts';
-import { cloudConfig, type BootFacts, readPrograms } from '../../../src/providers/aws/user-data.ts';
+import { type ConsoleLine, readConsole } from '../../../src/providers/aws/instances/console.ts';
+import { cloudConfig, type BootFacts, readPrograms } from '../../../src/providers/aws/instances/user-data.ts';
 import { REPOSITORY } from './world.ts';
 
 export const hasPython = spawnSync('python3', ['--version']).error === undefined;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { oneLaunch, readOrdinals, writeOrdinals } from '../../../src/providers/aws/ordinals.ts';
+import { oneLaunch, readOrdinals, writeOrdinals } from '../../../src/providers/aws/instances/ordinals.ts';
 
 const ordinals = fc.uniqueArray(fc.integer({ min: 1, max: 5_000 }), { maxLength: 300 }).map((list) => list.toSorted((a, b) => a - b));
 

@@ -4,7 +4,7 @@ import { makeIncarnation } from '../../../src/core/ids.ts';
 import { ownershipTags } from '../../../src/core/tags.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
-import { preflight } from '../../../src/providers/aws/preflight.ts';
+import { preflight } from '../../../src/providers/aws/preflight/preflight.ts';
 import type { Check } from '../../../src/providers/provider.ts';
 import type { ServiceSpec } from '../../../src/spec/spec.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';

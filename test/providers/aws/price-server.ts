@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { onTestFinished } from 'vitest';
+import { noteCall } from '../../aws/noted.ts';
 
 export interface Asked {
   readonly service: string;
@@ -20,7 +21,9 @@ export async function startPriceServer(): Promise<PriceServer> {
   const asked: Asked[] = [];
   const state: { mode: PriceServer['mode'] } = { mode: 'prices' };
   const server = createServer((request, response) => {
-    void bodyOf(request).then((text) => {
+    void bodyOf(request).then((body) => {
+      noteCall({ method: request.method ?? 'POST', path: request.url ?? '/', headers: request.headers, body });
+      const text = body.toString();
       const { ServiceCode, Filters = [] }: { ServiceCode: string; Filters?: { Field: string; Value: string }[] } = JSON.parse(text);
       const filters = Object.fromEntries(Filters.map(({ Field, Value }) => [Field, Value]));
       asked.push({ service: ServiceCode, filters });
@@ -44,10 +47,10 @@ export async function startPriceServer(): Promise<PriceServer> {
   return Object.assign(state, { url, asked });
 }
 
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function productsFor(service: string, filters: Readonly<Record<string, string>>): readonly string[] {

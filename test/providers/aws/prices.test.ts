@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { usd } from '../../../src/core/money.ts';
-import { openPrices } from '../../../src/providers/aws/prices.ts';
+import { openPrices } from '../../../src/providers/aws/price/prices.ts';
 import type { CloudSpec, ServiceSpec, Spec } from '../../../src/spec/spec.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { ec2For } from '../../fakes/ec2/fixture.ts';

@@ -9,8 +9,15 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { expect, it } from 'vitest';
 import type { Desire } from '../../../src/plan/plan.ts';
-import { createRegistration, observeRegistrations, releaseRegistration } from '../../../src/providers/aws/registrations.ts';
-import { createRoute, listRoutes, observeRoutes, ownRoute, reclaimRoute, releaseRoute } from '../../../src/providers/aws/routes.ts';
+import { createRegistration, observeRegistrations, releaseRegistration } from '../../../src/providers/aws/register/registrations.ts';
+import {
+  createRoute,
+  listRoutes,
+  observeRoutes,
+  ownRoute,
+  reclaimRoute,
+  releaseRoute,
+} from '../../../src/providers/aws/register/routes.ts';
 import type { CreateRequest } from '../../../src/providers/provider.ts';
 import { clientsOf, some } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';

@@ -1,6 +1,6 @@
 import { GetScheduleCommand } from '@aws-sdk/client-scheduler';
 import { expect, it } from 'vitest';
-import { createKeeper, observeKeepers, releaseKeeper } from '../../../src/providers/aws/enforcers.ts';
+import { createKeeper, observeKeepers, releaseKeeper } from '../../../src/providers/aws/deadline/enforcers.ts';
 import {
   arm,
   armedFor,
@@ -11,7 +11,7 @@ import {
   ownSchedule,
   reclaimSchedule,
   schedulesOf,
-} from '../../../src/providers/aws/schedules.ts';
+} from '../../../src/providers/aws/deadline/schedules.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { dataWorld } from './data-world.ts';

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Desire } from '../../../src/plan/plan.ts';
-import { createSecret, listSecrets, observeSecrets, ownSecret, reclaimSecret, releaseSecret } from '../../../src/providers/aws/secrets.ts';
+import {
+  createSecret,
+  listSecrets,
+  observeSecrets,
+  ownSecret,
+  reclaimSecret,
+  releaseSecret,
+} from '../../../src/providers/aws/data/secrets.ts';
 import { ec2For } from '../../fakes/ec2/fixture.ts';
 import { aged, dataWorld } from './data-world.ts';
 

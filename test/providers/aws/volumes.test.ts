@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isoTime } from '../../../src/core/clock.ts';
 import type { Desire } from '../../../src/plan/plan.ts';
-import { moveDeadline } from '../../../src/providers/aws/deadlines.ts';
-import { enforce, enforcers } from '../../../src/providers/aws/enforcers.ts';
-import { snapshotVolume } from '../../../src/providers/aws/volume-snapshot.ts';
+import { moveDeadline } from '../../../src/providers/aws/deadline/deadlines.ts';
+import { enforce, enforcers } from '../../../src/providers/aws/deadline/enforcers.ts';
+import { snapshotVolume } from '../../../src/providers/aws/data/volume-snapshot.ts';
 import {
   attachVolume,
   createVolume,
@@ -16,7 +16,7 @@ import {
   observeVolumes,
   reclaimVolume,
   releaseVolume,
-} from '../../../src/providers/aws/volumes.ts';
+} from '../../../src/providers/aws/data/volumes.ts';
 import { clientOf, ec2For, X86 } from '../../fakes/ec2/fixture.ts';
 import type { Ec2 } from '../../fakes/ec2/start.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';

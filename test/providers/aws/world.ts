@@ -112,7 +112,8 @@ export function awsAt(env: AwsOptions['env'], more: Setup & { readonly clock: Cl
   const provider = createAwsProvider({ ...options, templatesDir }, clouds);
   const spin: SpinRef = {
     id: more.id ?? parseSpinId('web'),
-    incarnation: makeIncarnation(clock.now()),
+    // Not of this moment: what is not shown of a spin that just began may have been made all the same.
+    incarnation: makeIncarnation(clock.now() - 60_000),
     trace: '0'.repeat(32),
     place: { account: ACCOUNT, region: REGION },
   };

@@ -3,7 +3,7 @@ import { ownershipTags } from '../../../core/tags.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
-import { imageIdOf } from '../images.ts';
+import { imageIdOf } from '../instances/images.ts';
 import { check } from './checks.ts';
 import type { Launch } from './services.ts';
 

@@ -1,7 +1,7 @@
 import type { Plan } from '../../../plan/plan.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import type { AwsSettings } from '../../../spec/config.ts';
-import { typesOf } from '../pools.ts';
+import { typesOf } from '../instances/pools.ts';
 
 /** A service of a plan, as far as a launch depends on it. */
 export interface Launch {

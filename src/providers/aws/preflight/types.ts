@@ -1,8 +1,8 @@
 import { DescribeInstanceTypeOfferingsCommand, DescribeInstanceTypesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import type { Call, Check } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
-import { resolveImage } from '../images.ts';
-import { networkOf } from '../network.ts';
+import { resolveImage } from '../instances/images.ts';
+import { networkOf } from '../network/network.ts';
 import { allPages } from '../pages.ts';
 import { Remembered } from '../remembered.ts';
 import { check } from './checks.ts';

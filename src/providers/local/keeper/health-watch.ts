@@ -2,7 +2,8 @@ import { exactDuration } from '../../../core/duration.ts';
 import { messageOf } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { Fault } from '../../fault.ts';
-import { probeCommand, probeHttp, type ProbeResult, probeTcp } from '../health.ts';
+import { probeHttp, type ProbeResult, probeTcp } from '../../probes.ts';
+import { probeCommand } from '../health.ts';
 import { type Listener, ListenerTable } from '../listeners.ts';
 import { freshProcesses, holdsSocket, type Identity, isAlive } from '../processes.ts';
 import { membersOf } from '../end-group.ts';
@@ -141,9 +142,9 @@ export class HealthWatch {
       return { reason: `port ${port} is held by a process that is not its own`, foreign: true };
     watched.opened = true;
     const host = listeners.some(({ dial }) => dial === '127.0.0.1') ? '127.0.0.1' : (listeners[0]?.dial ?? '127.0.0.1');
-    const reason: ProbeResult =
+    const result: ProbeResult =
       probe.type === 'http' ? await probeHttp(probe, host, port, timeoutMs) : await probeTcp(host, port, timeoutMs);
-    return reason === undefined ? { passed: host } : { reason };
+    return result === undefined ? { passed: host } : { reason: result.reason };
   }
 
   /** True where every socket that listens on the port is held by a process of the instance. */

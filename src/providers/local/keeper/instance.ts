@@ -308,12 +308,14 @@ export class Instance {
     const { kept, clock, logs, ports } = this.#house;
     const { service } = this.#wanted;
     this.#stop.abort(new Fault('transient', 'released', `${this.name} is being released`));
-    const alive = this.state.process !== undefined && isAlive(this.state.process);
+    const { hook } = service.drain;
+    const { process: leader } = this.state;
+    const hookRuns = hook !== undefined && leader !== undefined && isAlive(leader);
     this.#note({ state: 'draining', reason: 'waiting for its requests to end' });
     this.#house.poolChanged();
     await this.#life;
     await this.#house.drain(this.name, service.drain.timeoutMs);
-    if (alive && service.drain.hook !== undefined) await this.#hook(service.drain.hook);
+    if (hookRuns) await this.#hook(hook);
     this.#note({ state: 'stopping', reason: `waiting for it to end after ${service.drain.signal}` });
     for (let ended = false; !ended;) {
       try {

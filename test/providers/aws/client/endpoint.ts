@@ -6,6 +6,7 @@ import type { AwsOptions } from '../../../../src/providers/aws/options.ts';
 import type { Call } from '../../../../src/providers/provider.ts';
 import type { AwsSettings } from '../../../../src/spec/config.ts';
 import type { Spec } from '../../../../src/spec/spec.ts';
+import { noteCall } from '../../../aws/noted.ts';
 
 /** A request as it came over the wire. `action` is that of the query protocol, or the last part of `x-amz-target`. */
 export interface Asked {
@@ -40,7 +41,9 @@ export async function startEndpoint(answer: (asked: Asked) => Answer): Promise<A
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const body = Buffer.concat(chunks).toString();
+      const bytes = Buffer.concat(chunks);
+      noteCall({ method: request.method ?? 'POST', path: request.url ?? '/', headers: request.headers, body: bytes });
+      const body = bytes.toString();
       const params = new URLSearchParams(body);
       const action =
         params.get('Action') ??

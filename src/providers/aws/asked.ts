@@ -1,0 +1,41 @@
+import { incarnationTime } from '../../core/ids.ts';
+import { Fault, type FaultKind } from '../fault.ts';
+import type { Call, SpinRef, Target } from '../provider.ts';
+import { CONSISTENCY_WINDOW_MS, isFresh } from './observing.ts';
+
+/** After these it is open whether the request had its effect. */
+const OPEN: ReadonlySet<FaultKind> = new Set<FaultKind>(['transient']);
+
+/**
+ * Creating requests of this process, and whether they were answered. Without a handle, and with nothing to be seen, a resource is absent
+ * only where no request can have been sent a moment ago that lists do not show yet: by this process, or by one that was killed since.
+ */
+export class Asked {
+  /** Milliseconds since the epoch of a request that was not answered; undefined once it was. */
+  readonly #requests = new Map<string, number | undefined>();
+
+  /** Sends a creating request. @throws what `send` throws */
+  async creating<T>({ spin, key }: Pick<Target, 'spin' | 'key'>, call: Call, send: () => Promise<T>): Promise<T> {
+    this.#requests.set(keyOf(spin, key), call.clock.now());
+    try {
+      const answer = await send();
+      this.#requests.set(keyOf(spin, key), undefined);
+      return answer;
+    } catch (thrown) {
+      if (thrown instanceof Fault && !OPEN.has(thrown.kind)) this.#requests.set(keyOf(spin, key), undefined);
+      throw thrown;
+    }
+  }
+
+  /** True while what is not shown may have been made all the same. */
+  mayBeHidden(target: Target, call: Call): boolean {
+    if (target.handle !== undefined) return isFresh(target, call);
+    const { spin, key } = target;
+    const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : incarnationTime(spin.incarnation);
+    return began !== undefined && call.clock.now() - began < CONSISTENCY_WINDOW_MS;
+  }
+}
+
+function keyOf(spin: SpinRef, key: string): string {
+  return `${spin.incarnation}/${key}`;
+}

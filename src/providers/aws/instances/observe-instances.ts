@@ -1,0 +1,169 @@
+import { InternalError } from '../../../core/errors.ts';
+import type { FaultNote } from '../../../core/events.ts';
+import { addMoney } from '../../../core/money.ts';
+import type { ServiceSpec } from '../../../spec/spec.ts';
+import { Fault } from '../../fault.ts';
+import type { Call, Endpoint, Observation, Target } from '../../provider.ts';
+import { failureIn } from './console.ts';
+import { addressOf } from './health.ts';
+import { judge, type Judged } from './judge.ts';
+import { describeMachine, endedItself, instanceName, isGone, type Machine } from './machine.ts';
+import { observation } from '../observing.ts';
+import { typesOf } from './pools.ts';
+import type { PriceBook } from '../price/prices.ts';
+import type { Region } from '../region.ts';
+import { rosterOf } from './roster.ts';
+import { portOf } from '../network/rules.ts';
+import { runsOf } from './runs.ts';
+
+/** One question for the machines of all services of a spin, and one for their status checks where all else is well. */
+export async function observeServices(
+  region: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
+  const [first] = targets;
+  if (first === undefined) return new Map();
+  try {
+    const machines = await region.machines.recent(first.spin, call);
+    const entries = targets.map(async (target) => {
+      const own = machines.filter(({ owner }) => owner.resource === target.key);
+      const seen = await observeService(region, prices, target, own, call).catch(unlessStopped(call));
+      return [target.key, { ...seen, runs: runsOf(own, call.clock.now()) }] as const;
+    });
+    return new Map(await Promise.all(entries));
+  } catch (thrown) {
+    const unknown = unlessStopped(call)(thrown);
+    return new Map(targets.map(({ key }) => [key, unknown]));
+  }
+}
+
+/** A Fault while looking tells nothing about what is looked at. @throws the call's abort reason, and what is no Fault */
+function unlessStopped(call: Call): (thrown: unknown) => Observation {
+  return (thrown) => {
+    call.signal.throwIfAborted();
+    if (!(thrown instanceof Fault)) throw thrown;
+    return observation('unknown', `could not be asked for: ${thrown.message}`);
+  };
+}
+
+async function observeService(
+  region: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  target: Target,
+  machines: readonly Machine[],
+  call: Call,
+): Promise<Observation> {
+  const { spin, key, count } = target;
+  const service = serviceOf(target);
+  if (machines.length === 0)
+    return region.asked.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
+  const there = machines.filter((machine) => !isGone(machine));
+  const leaving = region.leaving.observation(spin, key);
+  if (leaving !== undefined) {
+    if (there.length === 0) return observation('absent', 'all instances are terminated');
+    return { ...leaving, reason: there.map((machine) => `${describeMachine(machine)} is ${machine.state}`).join(', ') };
+  }
+  const { kept, missing: lacking, surplus, ended } = rosterOf(machines, count);
+  if (kept.size === 0 && surplus.length === 0) return observeEnded(region, ended, there, call);
+  const judged = await withStatusChecks(
+    region,
+    await Promise.all([...kept.values()].map((machine) => judge(region, service, machine, call))),
+    call,
+  );
+  const base = {
+    instances: judged.map(({ seen }) => seen),
+    endpoints: judged.flatMap(({ machine }) => endpointOf(service, machine)),
+    ...hourlyOf(region, prices, service, [...kept.values()]),
+  };
+  const failure = judged.find((one) => one.failure !== undefined)?.failure ?? (await failureOfEnded(region, lacking, ended, call));
+  if (failure !== undefined) return observation('pending', failure.message, { ...base, failure });
+  const [lack] = lacking;
+  if (lack !== undefined || surplus.length > 0) return observation('pending', whyStalled(ended, lack, surplus), { ...base, stalled: true });
+  const good = judged.filter((one) => one.good).length;
+  if (good === count) {
+    return observation('running', service.job ? 'ended with exit code 0' : `${good} of ${count} healthy`, base);
+  }
+  const waiting = judged.find((one) => !one.good);
+  const reason = waiting === undefined ? `${good} of ${count} healthy` : `${waiting.seen.name}: ${waiting.seen.reason}`;
+  return observation('pending', reason, { ...base, ...(judged.some((one) => one.stalled === true) ? { stalled: true } : {}) });
+}
+
+/** What machines cost that are not what the plan was priced with: of another type, or on demand where spot was wanted. */
+function hourlyOf(
+  { cloud }: Region,
+  prices: Pick<PriceBook, 'machinePrice'> | undefined,
+  service: ServiceSpec,
+  machines: readonly Machine[],
+): Pick<Observation, 'hourly'> {
+  const [type] = typesOf(service.cloud, cloud.options.settings);
+  const planned = machines.every((machine) => machine.type === type && machine.spot === service.cloud.spot);
+  if (planned || prices === undefined) return {};
+  return { hourly: addMoney(machines.map((machine) => prices.machinePrice(service, machine))) };
+}
+
+/** AWS's own checks are asked for only where everything else is well: until then they change nothing. */
+async function withStatusChecks(region: Region, judged: readonly Judged[], call: Call): Promise<readonly Judged[]> {
+  if (!judged.every(({ good }) => good)) return judged;
+  const impaired = await region.statusChecks.impaired(
+    judged.map(({ machine }) => machine.id),
+    call,
+  );
+  return judged.map((one) => {
+    const reason = impaired.get(one.machine.id);
+    return reason === undefined ? one : { ...one, good: false, seen: { ...one.seen, state: 'unhealthy', reason } };
+  });
+}
+
+/** Nothing lives any more: on its way out, ended by somebody, or by itself. */
+async function observeEnded(region: Region, ended: readonly Machine[], there: readonly Machine[], call: Call): Promise<Observation> {
+  const failure = await failureOfEnded(region, [...new Set(ended.map(({ ordinal }) => ordinal))], ended, call);
+  const reason = failure?.message ?? ended.map(describeEnd).join(', ');
+  return observation(there.length === 0 ? 'absent' : 'stopping', reason, failure === undefined ? {} : { failure });
+}
+
+/** Why a machine without a successor ended itself, where that was in its bootstrap: starting it again would end the same way. */
+async function failureOfEnded(
+  region: Region,
+  lacking: readonly number[],
+  ended: readonly Machine[],
+  call: Call,
+): Promise<FaultNote | undefined> {
+  for (const ordinal of lacking) {
+    const machine = ended.findLast((candidate) => candidate.ordinal === ordinal);
+    if (machine === undefined || !endedItself(machine)) continue;
+    const lines = await region.consoles.lines(machine, call);
+    const name = instanceName(machine);
+    const failure = failureIn(lines, name);
+    if (failure !== undefined) return failure;
+    if (lines.length === 0) {
+      return { class: 'ended-itself', message: `${name} (${machine.id}) shut itself down, and its console does not say why` };
+    }
+  }
+  return undefined;
+}
+
+function whyStalled(ended: readonly Machine[], lack: number | undefined, surplus: readonly Machine[]): string {
+  const before = ended.findLast(({ ordinal }) => ordinal === lack);
+  if (before !== undefined) return `${instanceName(before)}: ${describeEnd(before)}`;
+  if (lack !== undefined) return `instance ${lack} is not launched`;
+  return `${surplus.map(describeMachine).join(', ')} must go`;
+}
+
+function describeEnd(machine: Machine): string {
+  const { reason } = machine;
+  return `${describeMachine(machine)} was ended${reason === undefined ? '' : `: ${reason.message}`}`;
+}
+
+function endpointOf(service: ServiceSpec, machine: Machine): readonly Endpoint[] {
+  const [host, port] = [addressOf(service, machine), portOf(service.port)];
+  if (host === undefined || port === undefined) return [];
+  const speaksHttp = service.health.probe.type === 'http' || service.expose !== undefined;
+  return [{ service: service.name, via: 'instance', host, port, ...(speaksHttp ? { url: `http://${host}:${port}` } : {}) }];
+}
+
+export function serviceOf({ key, desire }: Target): ServiceSpec {
+  if (desire.kind !== 'service') throw new InternalError(`${key} is no service`);
+  return desire.service;
+}

@@ -1,0 +1,212 @@
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  DeleteSecurityGroupCommand,
+  EC2Client,
+  RevokeSecurityGroupIngressCommand,
+} from '@aws-sdk/client-ec2';
+import type { Desire } from '../../../plan/plan.ts';
+import { InternalError } from '../../../core/errors.ts';
+import { Fault } from '../../fault.ts';
+import type { Call, CreateRequest, Handle, Observation, SpinRef, Target } from '../../provider.ts';
+import { blockerOf } from './blockers.ts';
+import { isClass, unless } from '../fault-class.ts';
+import { allGroups, type Group, groupName, groupOf } from './groups.ts';
+import { listenerOf } from '../register/listener.ts';
+import { networkOf } from './network.ts';
+import { onceKnown } from '../not-yet.ts';
+import { handleText, isFresh, made, observation, observeAll } from '../observing.ts';
+import { creationTags } from '../ownership.ts';
+import type { Region } from '../region.ts';
+import { allows, entriesFor, ownRules, permission, portOf, type Rule } from './rules.ts';
+
+/** A right in a group: its own, or that of a service that is needed. */
+interface Right {
+  /** ID of the group that the rule stands in. */
+  readonly in: string;
+  readonly rule: Rule;
+}
+
+/** Makes the group, or finds the one that the same request made; then gives it, and it in others, the rights that are missing. */
+export async function createFirewall(region: Region, request: CreateRequest, call: Call): Promise<Handle> {
+  region.leaving.forget(request.spin, request.key);
+  const known = request.handle === undefined ? undefined : await region.groups.idOf(request.spin, request.key, call);
+  const { id, fresh } = known === undefined ? await makeGroup(region, request, call) : { id: known, fresh: false };
+  await grant(region, request, id, fresh, call);
+  return made(call, { group: id });
+}
+
+/** One question for all; a group that lacks a right is asked for again. */
+export function observeFirewalls(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+  const [first] = targets;
+  return observeAll(
+    targets,
+    async () => {
+      const listens = targets.some((target) => firewallOf(target).open);
+      const [groups, balancer] = await Promise.all([
+        first === undefined ? [] : region.groups.of(first.spin, call),
+        listens ? balancerOf(region, call) : undefined,
+      ]);
+      return (target) => judge(region, target, groups, balancer, call);
+    },
+    call,
+  );
+}
+
+/** Takes its rights in other groups back and deletes it. What still uses it is named in the reason that is observed. */
+export async function releaseFirewall(region: Region, target: Target, call: Call): Promise<'requested' | 'absent'> {
+  const { spin, key, handle } = target;
+  const name = groupName(spin, key);
+  const groups = await region.groups.of(spin, call);
+  const id = groups.find((group) => group.name === name)?.id ?? (await region.groups.idOf(spin, key, call)) ?? handleText(handle, 'group');
+  if (id === undefined) return region.asked.mayBeHidden(target, call) ? 'requested' : 'absent';
+  const { gone, reason } = await deleteGroup(region, id, groups, call);
+  // Not found is not yet where it was made a moment ago.
+  if (gone === 'deleted' || (gone === 'not-found' && !isFresh(target, call) && !region.groups.isYoung(name, call.clock.now()))) {
+    region.groups.gone(name);
+    region.leaving.forget(spin, key);
+    return 'absent';
+  }
+  region.leaving.asked(spin, key, reason);
+  return 'requested';
+}
+
+/** Deletes a group, its rights in the others first; or says why it cannot go yet. */
+export async function deleteGroup(
+  region: Region,
+  id: string,
+  others: readonly Group[],
+  call: Call,
+): Promise<{ readonly gone: 'deleted' | 'not-found' | 'not-yet'; readonly reason: string }> {
+  for (const other of others) {
+    const entries = other.id === id ? [] : entriesFor(other.ingress, id);
+    if (entries.length === 0) continue;
+    const command = new RevokeSecurityGroupIngressCommand({ GroupId: other.id, IpPermissions: [...entries] });
+    await unless(['InvalidPermission.NotFound', 'InvalidGroup.NotFound'], () => region.cloud.send(EC2Client, command, call));
+  }
+  try {
+    await region.cloud.send(EC2Client, new DeleteSecurityGroupCommand({ GroupId: id }), call);
+    return { gone: 'deleted', reason: 'deleted' };
+  } catch (thrown) {
+    if (isClass(thrown, 'InvalidGroup.NotFound')) return { gone: 'not-found', reason: `security group ${id} is not found` };
+    if (!isClass(thrown, 'DependencyViolation', 'InvalidGroup.InUse')) throw thrown;
+    const blocker = (await blockerOf(region.cloud, id, call)) ?? 'what AWS does not name';
+    return { gone: 'not-yet', reason: `security group ${id} is still used by ${blocker}` };
+  }
+}
+
+async function makeGroup(region: Region, request: CreateRequest, call: Call): Promise<{ readonly id: string; readonly fresh: boolean }> {
+  const { vpc } = await networkOf(region.cloud, call);
+  const name = groupName(request.spin, request.key);
+  const command = new CreateSecurityGroupCommand({
+    GroupName: name,
+    Description: `spin ${request.spin.id} ${request.key}`,
+    VpcId: vpc,
+    TagSpecifications: [{ ResourceType: 'security-group', Tags: creationTags(request) }],
+  });
+  try {
+    const { GroupId } = await region.asked.creating(request, call, () => region.cloud.send(EC2Client, command, call));
+    if (GroupId === undefined) throw new Fault('transient', 'no-answer', 'AWS made a security group and did not say which');
+    region.groups.made(name, GroupId, call.clock.now());
+    return { id: GroupId, fresh: true };
+  } catch (thrown) {
+    if (!isClass(thrown, 'InvalidGroup.Duplicate')) throw thrown;
+    return { id: await adopt(region, request, name, vpc, call), fresh: false };
+  }
+}
+
+/** The group that has the name already; ours, made by an earlier try. */
+async function adopt(region: Region, request: CreateRequest, name: string, vpc: string, call: Call): Promise<string> {
+  const filters = [
+    { Name: 'group-name', Values: [name] },
+    { Name: 'vpc-id', Values: [vpc] },
+  ];
+  const [found] = await allGroups(region.cloud, filters, call);
+  if (found === undefined) throw new Fault('transient', 'not-shown-yet', `security group ${name} is there and not shown yet`);
+  const group = groupOf(found);
+  if (group?.owner.incarnation !== request.spin.incarnation || group.owner.resource !== request.key) {
+    throw new Fault('conflict', 'other-owner', `security group ${name} (${found.GroupId}) was made by somebody else`);
+  }
+  region.groups.made(name, group.id, call.clock.now());
+  return group.id;
+}
+
+async function grant(region: Region, request: CreateRequest, id: string, fresh: boolean, call: Call): Promise<void> {
+  const rights = await rightsOf(region, request, id, call);
+  const wanted = fresh ? rights : await lacking(region, request.spin, rights, call);
+  const tags = creationTags(request);
+  for (const [group, rules] of Map.groupBy(wanted, (right) => right.in)) {
+    const command = (some: readonly Right[]) =>
+      new AuthorizeSecurityGroupIngressCommand({
+        GroupId: group,
+        IpPermissions: some.map(({ rule }) => permission(rule)),
+        TagSpecifications: [{ ResourceType: 'security-group-rule', Tags: tags }],
+      });
+    const authorize = (some: readonly Right[]) =>
+      unless(['InvalidPermission.Duplicate'], () =>
+        onceKnown(['InvalidGroup.NotFound'], () => region.cloud.send(EC2Client, command(some), call), call),
+      );
+    if ((await authorize(rules)) !== undefined) continue;
+    // One that is there already turns all of a request down.
+    for (const rule of rules) await authorize([rule]);
+  }
+}
+
+/** Every right of a firewall. @throws Fault `transient` where the group of a service that is needed is not shown yet */
+async function rightsOf(region: Region, request: CreateRequest, id: string, call: Call): Promise<readonly Right[]> {
+  const desire = firewallOf(request);
+  const balancer = desire.open ? await balancerOf(region, call) : undefined;
+  const own = ownRules(desire, region.cloud.options.settings, balancer).map((rule) => ({ in: id, rule }));
+  const reached: Right[] = [];
+  for (const reach of desire.reaches) {
+    const port = reach.port === 'any' ? undefined : portOf(reach.port);
+    const key = request.needs.find((need) => need.startsWith(`firewall.${reach.service}@`));
+    if ((reach.port !== 'any' && port === undefined) || key === undefined) continue;
+    const group = await region.groups.idOf(request.spin, key, call);
+    if (group === undefined) throw new Fault('transient', 'not-shown-yet', `the security group of ${reach.service} is not shown yet`);
+    reached.push({ in: group, rule: { port, from: { group: id } } });
+  }
+  return [...own, ...reached];
+}
+
+/** Groups of the load balancer through which exposed services are reached; undefined where they are reached at their own addresses. */
+async function balancerOf({ cloud }: Region, call: Call): Promise<readonly string[] | undefined> {
+  return cloud.options.settings.listener === undefined ? undefined : (await listenerOf(cloud, call)).securityGroups;
+}
+
+async function lacking(region: Region, spin: SpinRef, rights: readonly Right[], call: Call): Promise<readonly Right[]> {
+  const groups = await region.groups.of(spin, call);
+  return rights.filter((right) => !isGranted(groups, right));
+}
+
+function isGranted(groups: readonly Group[], right: Right): boolean {
+  return allows(groups.find((group) => group.id === right.in)?.ingress ?? [], right.rule);
+}
+
+function judge(region: Region, target: Target, groups: readonly Group[], balancer: readonly string[] | undefined, call: Call): Observation {
+  const { spin, key } = target;
+  const name = groupName(spin, key);
+  const group = groups.find((candidate) => candidate.name === name && candidate.owner.resource === key);
+  if (group === undefined) {
+    return region.asked.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
+  }
+  const leaving = region.leaving.observation(spin, key);
+  if (leaving !== undefined) return leaving;
+  const desire = firewallOf(target);
+  const own = ownRules(desire, region.cloud.options.settings, balancer).map((rule) => ({ in: group.id, rule }));
+  const reached = desire.reaches.flatMap((reach): Right[] => {
+    const port = reach.port === 'any' ? undefined : portOf(reach.port);
+    const need = target.needs.find((candidate) => candidate.startsWith(`firewall.${reach.service}@`));
+    const other = groups.find((candidate) => need !== undefined && candidate.name === groupName(spin, need));
+    if (other === undefined || (reach.port !== 'any' && port === undefined)) return [];
+    return [{ in: other.id, rule: { port, from: { group: group.id } } }];
+  });
+  const lacks = [...own, ...reached].find((right) => !isGranted(groups, right));
+  if (lacks === undefined) return observation('running', group.id);
+  return observation('pending', `${group.id} lacks a rule of ${lacks.in}`, { stalled: true });
+}
+
+function firewallOf({ key, desire }: Target): Extract<Desire, { readonly kind: 'firewall' }> {
+  if (desire.kind !== 'firewall') throw new InternalError(`${key} is no firewall`);
+  return desire;
+}

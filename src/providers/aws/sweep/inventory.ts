@@ -1,0 +1,156 @@
+import { OWNED } from '../../../core/tags.ts';
+import type { Call, Found, InventoryScope } from '../../provider.ts';
+import { listDatabases, ownDatabase, reclaimDatabase } from '../data/databases.ts';
+import { unless } from '../fault-class.ts';
+import { listIdentities, ownIdentity, reclaimIdentity } from '../data/identity.ts';
+import { handleText } from '../observing.ts';
+import type { Region } from '../region.ts';
+import { listRoutes, ownRoute, reclaimRoute } from '../register/routes.ts';
+import { listSchedules, ownSchedule, reclaimSchedule } from '../deadline/schedules.ts';
+import { listSecrets, ownSecret, reclaimSecret } from '../data/secrets.ts';
+import {
+  listGroups,
+  listInstances,
+  listInterfaces,
+  orphanMark,
+  reclaimGroups,
+  reclaimInstances,
+  reclaimInterface,
+  retag,
+  taggable,
+} from './sweep.ts';
+import { listVolumes, reclaimVolume } from '../data/volumes.ts';
+
+/** Regions are asked one after the other in this time, so that a sweep over all of them does not ask all at one moment. */
+const STAGGER_MS = 50;
+
+/**
+ * Everything of ours, from the provider alone, in every region: it is complete, or it throws.
+ * @throws Fault of the first region or service that could not be asked
+ */
+export async function inventory(regions: readonly Region[], scope: InventoryScope, call: Call): Promise<readonly Found[]> {
+  const perRegion = regions.map(async (region, index) => {
+    if (index > 0) await call.clock.sleep(index * STAGGER_MS, call.signal);
+    const lists = [
+      listInstances(region, scope, call),
+      listVolumes(region.cloud, scope, call),
+      listInterfaces(region, scope, call),
+      listGroups(region, scope, call),
+      listSecrets(region.cloud, scope, call),
+      listDatabases(region.cloud, scope, call),
+      ...(region.cloud.options.settings.listener === undefined ? [] : [listRoutes(region.cloud, scope, call)]),
+      ...(region.cloud.options.settings.schedulerRole === undefined ? [] : [listSchedules(region.cloud, scope, call)]),
+      // Roles are of an account, and the same from every region.
+      ...(index === 0 ? [listIdentities(region.cloud, scope, call)] : []),
+    ];
+    return (await Promise.all(lists.map(ifImplemented))).flat();
+  });
+  return (await Promise.all(perRegion)).flat();
+}
+
+/** An endpoint that does not know a service at all, such as an emulator, has nothing of it. */
+async function ifImplemented(list: Promise<readonly Found[]>): Promise<readonly Found[]> {
+  return (await unless(['unimplemented'], () => list)) ?? [];
+}
+
+/**
+ * Deletes what was found, what uses before what is used: what is further down goes when all that is above it has gone. Repeated until
+ * nothing is left.
+ * @throws Fault of the first that could not be asked to go, when all others were
+ */
+export async function reclaim(regions: readonly Region[], found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
+  const [home] = regions;
+  const answers = regions.map((region) => {
+    const here = found.filter(({ place }) => (place?.region === undefined ? region === home : place.region === region.cloud.region));
+    return reclaimIn(region, here, call);
+  });
+  const settled = await Promise.allSettled(answers);
+  for (const one of settled) if (one.status === 'rejected') throw one.reason;
+  return settled.every((one) => one.status === 'fulfilled' && one.value === 'absent') ? 'absent' : 'requested';
+}
+
+async function reclaimIn(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
+  const { cloud } = region;
+  const of = (kind: Found['kind']) => found.filter((thing) => thing.kind === kind);
+  const holding = (name: string) => found.filter(({ handle }) => handleText(handle, name) !== undefined);
+  const each = (some: readonly Found[], one: (thing: Found) => Promise<'requested' | 'absent'>) => some.map(one);
+  const some = (things: readonly Found[], all: () => Promise<'requested' | 'absent'>) => (things.length === 0 ? [] : [all()]);
+  const steps: readonly (() => readonly Promise<'requested' | 'absent'>[])[] = [
+    () => [
+      ...some(holding('machine'), () => reclaimInstances(region, holding('machine'), call)),
+      ...each(of('route'), (thing) => reclaimRoute(cloud, thing, call)),
+      ...each(of('database'), (thing) => reclaimDatabase(cloud, thing, call)),
+      ...each(of('secret'), (thing) => reclaimSecret(cloud, thing, call)),
+      // A role and its profile are listed apart and go together.
+      ...each(once(of('identity'), 'role'), (thing) => reclaimIdentity(cloud, thing, call)),
+    ],
+    () => [
+      ...each(of('volume'), (thing) => reclaimVolume(cloud, thing, call)),
+      ...each(holding('interface'), (thing) => reclaimInterface(region, thing, call)),
+    ],
+    () => some(of('firewall'), () => reclaimGroups(region, of('firewall'), call)),
+    // What ends the rest at its deadline goes last.
+    () => each(of('keeper'), (thing) => reclaimSchedule(cloud, thing, call)),
+  ];
+  for (const step of steps) {
+    const settled = await Promise.allSettled(step());
+    for (const one of settled) if (one.status === 'rejected') throw one.reason;
+    if (settled.some((one) => one.status === 'fulfilled' && one.value === 'requested')) return 'requested';
+  }
+  return 'absent';
+}
+
+/** Of things with the same handle, the first. */
+function once(found: readonly Found[], name: string): readonly Found[] {
+  return [...new Map(found.map((thing) => [handleText(thing.handle, name), thing])).values()];
+}
+
+/** Marks what EC2 has, which is what costs; `since` undefined takes the marks away. @throws Fault */
+export async function mark(regions: readonly Region[], found: readonly Found[], since: number | undefined, call: Call): Promise<void> {
+  await Promise.all(
+    regions.map((region) =>
+      retag(region, inRegion(region, found), since === undefined ? {} : orphanMark(since), since === undefined ? [OWNED.orphan] : [], call),
+    ),
+  );
+}
+
+/** Makes things those of this state location, and no orphans. @throws Fault */
+export async function own(regions: readonly Region[], found: readonly Found[], call: Call): Promise<void> {
+  const [home] = regions;
+  await Promise.all(
+    regions.map(async (region) => {
+      const { cloud } = region;
+      await retag(region, inRegion(region, found), { [OWNED.state]: cloud.options.stateTag }, [OWNED.orphan], call);
+      const others = found.filter(({ place, ...thing }) => {
+        const here = place?.region === undefined ? region === home : place.region === cloud.region;
+        return here && taggable({ ...thing }).length === 0;
+      });
+      for (const thing of others) await ownOther(region, thing, call);
+    }),
+  );
+}
+
+async function ownOther({ cloud }: Region, thing: Found, call: Call): Promise<void> {
+  switch (thing.kind) {
+    case 'secret':
+      return ownSecret(cloud, thing, call);
+    case 'identity':
+      return ownIdentity(cloud, thing, call);
+    case 'database':
+      return ownDatabase(cloud, thing, call);
+    case 'route':
+      return ownRoute(cloud, thing, call);
+    case 'keeper':
+      return ownSchedule(cloud, thing, call);
+    case 'volume':
+    case 'firewall':
+    case 'service':
+    case 'registration':
+    case 'process':
+    case 'folder':
+  }
+}
+
+function inRegion(region: Region, found: readonly Found[]): readonly Found[] {
+  return found.filter((thing) => thing.place?.region === region.cloud.region && taggable(thing).length > 0);
+}

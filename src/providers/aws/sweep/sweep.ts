@@ -1,0 +1,186 @@
+import {
+  CreateTagsCommand,
+  DeleteTagsCommand,
+  DescribeNetworkInterfacesCommand,
+  DeleteNetworkInterfaceCommand,
+  EC2Client,
+  type Filter,
+} from '@aws-sdk/client-ec2';
+import { isoTime, parseTime } from '../../../core/clock.ts';
+import { InternalError } from '../../../core/errors.ts';
+import { OWNED, type Tags } from '../../../core/tags.ts';
+import type { Call, Found, InventoryScope } from '../../provider.ts';
+import type { Cloud } from '../cloud.ts';
+import { isClass, unless } from '../fault-class.ts';
+import { deleteGroup } from '../network/firewalls.ts';
+import { groupsWith } from '../network/groups.ts';
+import { terminate } from '../instances/instances.ts';
+import { describeMachine, isGone } from '../instances/machine.ts';
+import { machinesWith } from '../instances/machines.ts';
+import { handleText } from '../observing.ts';
+import { inScope, type Owner, ownerOf, tagsFrom } from '../ownership.ts';
+import { allPages, inParts } from '../pages.ts';
+import type { Region } from '../region.ts';
+
+/** The part of an inventory that EC2 answers in one region, but for volumes: instances, security groups, and network interfaces of nobody. */
+
+/** CreateTags takes 1,000 resources; AWS recommends smaller parts (CreateTags, API reference). */
+const RESOURCES_PER_REQUEST = 200;
+
+/** @throws Fault */
+export async function listInstances({ cloud }: Region, scope: InventoryScope, call: Call): Promise<readonly Found[]> {
+  const machines = await machinesWith(cloud, filtersOf(cloud, scope), call);
+  return machines
+    .filter((machine) => !isGone(machine) && inScope(machine.owner, scope, cloud.options.stateTag))
+    .map((machine) => ({
+      ...foundOf(cloud, machine.owner, machine.tags, machine.account),
+      kind: 'service',
+      what: `instance ${describeMachine(machine)}, ${machine.state}`,
+      createdAt: machine.launchedAt,
+      handle: { machine: machine.id },
+    }));
+}
+
+/** @throws Fault */
+export async function listGroups({ cloud }: Region, scope: InventoryScope, call: Call): Promise<readonly Found[]> {
+  const groups = await groupsWith(cloud, filtersOf(cloud, scope), call);
+  return groups
+    .filter(({ owner }) => inScope(owner, scope, cloud.options.stateTag))
+    .map((group) => ({
+      ...foundOf(cloud, group.owner, group.tags, group.account),
+      kind: 'firewall',
+      what: `security group ${group.id} (${group.name})`,
+      handle: { group: group.id },
+    }));
+}
+
+/** Interfaces that no instance holds: those of instances go with them. @throws Fault */
+export async function listInterfaces({ cloud }: Region, scope: InventoryScope, call: Call): Promise<readonly Found[]> {
+  const Filters = [...filtersOf(cloud, scope), { Name: 'status', Values: ['available'] }];
+  const interfaces = await allPages(async (from) => {
+    const next = from === undefined ? {} : { NextToken: from };
+    const command = new DescribeNetworkInterfacesCommand({ Filters, MaxResults: 1_000, ...next });
+    const { NetworkInterfaces, NextToken } = await cloud.send(EC2Client, command, call);
+    return { items: NetworkInterfaces, next: NextToken };
+  });
+  return interfaces.flatMap(({ NetworkInterfaceId, TagSet, OwnerId, Attachment }): Found[] => {
+    const tags = tagsFrom(TagSet);
+    const owner = ownerOf(tags);
+    const held = Attachment?.Status === 'attached' || Attachment?.Status === 'attaching';
+    if (NetworkInterfaceId === undefined || owner === undefined || held || !inScope(owner, scope, cloud.options.stateTag)) return [];
+    return [
+      {
+        ...foundOf(cloud, owner, tags, OwnerId),
+        kind: 'service',
+        what: `network interface ${NetworkInterfaceId}`,
+        handle: { interface: NetworkInterfaceId },
+      },
+    ];
+  });
+}
+
+/** Ends instances, those of one spin with one request. @throws Fault */
+export async function reclaimInstances(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
+  const ids = new Set(found.map((thing) => idOf(thing, 'machine')));
+  const incarnations = [...new Set(found.map(({ incarnation }) => incarnation))];
+  const parts = inParts(incarnations, RESOURCES_PER_REQUEST).map((Values) =>
+    machinesWith(region.cloud, [{ Name: `tag:${OWNED.incarnation}`, Values }], call),
+  );
+  const there = (await Promise.all(parts)).flat().filter((machine) => ids.has(machine.id) && !isGone(machine));
+  await terminate(
+    region,
+    there.filter(({ state }) => state !== 'shutting-down'),
+    call,
+  );
+  return there.length === 0 ? 'absent' : 'requested';
+}
+
+/** Deletes groups, and the rights that they have in each other. @throws Fault */
+export async function reclaimGroups(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
+  const incarnations = [...new Set(found.map(({ incarnation }) => incarnation))];
+  const parts = inParts(incarnations, RESOURCES_PER_REQUEST).map((Values) =>
+    groupsWith(region.cloud, [{ Name: `tag:${OWNED.incarnation}`, Values: [...Values] }], call),
+  );
+  const groups = (await Promise.all(parts)).flat();
+  let left = 0;
+  for (const thing of found) {
+    const id = idOf(thing, 'group');
+    if (!groups.some((group) => group.id === id)) continue;
+    const { gone } = await deleteGroup(region, id, groups, call);
+    if (gone === 'not-yet') left += 1;
+  }
+  return left === 0 ? 'absent' : 'requested';
+}
+
+/** @throws Fault */
+export async function reclaimInterface({ cloud }: Region, found: Found, call: Call): Promise<'requested' | 'absent'> {
+  const NetworkInterfaceId = idOf(found, 'interface');
+  try {
+    await cloud.send(EC2Client, new DeleteNetworkInterfaceCommand({ NetworkInterfaceId }), call);
+    return 'absent';
+  } catch (thrown) {
+    if (isClass(thrown, 'InvalidNetworkInterfaceID.NotFound')) return 'absent';
+    if (isClass(thrown, 'InvalidParameterValue', 'InvalidNetworkInterface.InUse', 'DependencyViolation')) return 'requested';
+    throw thrown;
+  }
+}
+
+/** Puts tags on things of EC2, or takes the mark of an orphan away. Those that are gone by now are left out. @throws Fault */
+export async function retag({ cloud }: Region, found: readonly Found[], tags: Tags, without: readonly string[], call: Call): Promise<void> {
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  const put = (Resources: string[]) => cloud.send(EC2Client, new CreateTagsCommand({ Resources, Tags }), call);
+  const drop = (Resources: string[]) =>
+    cloud.send(EC2Client, new DeleteTagsCommand({ Resources, Tags: without.map((Key) => ({ Key })) }), call);
+  const changes = [...(Tags.length === 0 ? [] : [put]), ...(without.length === 0 ? [] : [drop])];
+  for (const part of inParts(found.flatMap(taggable), RESOURCES_PER_REQUEST)) {
+    for (const change of changes) {
+      const all = await unless(GONE, () => change([...part]));
+      // One that is gone turns the whole request down.
+      if (all === undefined) for (const id of part) await unless(GONE, () => change([id]));
+    }
+  }
+}
+
+/** The mark of an orphan. */
+export function orphanMark(since: number): Tags {
+  return { [OWNED.orphan]: isoTime(since) };
+}
+
+/** ID of a thing that EC2 puts tags on; none for what is of other services. */
+export function taggable({ handle }: Found): readonly string[] {
+  return ['machine', 'group', 'interface', 'volume'].flatMap((name) => handleText(handle, name) ?? []);
+}
+
+const GONE = [
+  'InvalidInstanceID.NotFound',
+  'InvalidVolume.NotFound',
+  'InvalidGroup.NotFound',
+  'InvalidNetworkInterfaceID.NotFound',
+  'InvalidID',
+];
+
+function filtersOf({ options }: Cloud, { id, everyone }: InventoryScope): { Name: string; Values: string[] }[] {
+  const whose: Filter & { Name: string; Values: string[] } =
+    everyone === true ? { Name: 'tag-key', Values: [OWNED.state] } : { Name: `tag:${OWNED.state}`, Values: [options.stateTag] };
+  return [whose, ...(id === undefined ? [] : [{ Name: `tag:${OWNED.id}`, Values: [id] }])];
+}
+
+function foundOf({ region }: Cloud, owner: Owner, tags: Tags, account: string | undefined) {
+  const since = parseTime(tags[OWNED.orphan] ?? '');
+  return {
+    provider: 'aws',
+    id: owner.id,
+    incarnation: owner.incarnation,
+    resource: owner.resource,
+    place: { region, ...(account === undefined ? {} : { account }) },
+    tags,
+    marks: true as const,
+    ...(Number.isNaN(since) ? {} : { orphanSince: since }),
+  };
+}
+
+function idOf({ handle, what }: Found, name: string): string {
+  const id = handleText(handle, name);
+  if (id === undefined) throw new InternalError(`${what} was found without its ID`);
+  return id;
+}
