@@ -1,10 +1,14 @@
-import { defineConfig, type RolldownOptions } from 'rolldown';
+import { defineConfig, type OutputBundle, type RolldownOptions } from 'rolldown';
 
 const COMMANDER = /node_modules[/\\]commander[/\\]/;
 
 // What every command needs, and `ls`: in one file, because twenty small ones take longer to open than to run.
 const START =
-  /node_modules[/\\]commander[/\\]|src[/\\](?:core|store)[/\\]|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|completion|confirm|reporters[/\\]terminal)|src[/\\]app[/\\](?:ls|summary)\.ts$/;
+  /src[/\\](?:core[/\\]|store[/\\](?!s3))|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|program|completion|confirm|reporters[/\\]terminal)|src[/\\]app[/\\](?:ls|summary)\.ts$/;
+
+// What stands between `down` and the first signal that it has sent: in one file for the same reason.
+const DOWN =
+  /src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault)\.ts$/;
 
 // CommonJS, because Node starts it several milliseconds sooner than ES modules.
 const shared = {
@@ -14,11 +18,24 @@ const shared = {
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', minify: { compress: true, mangle: false, codegen: true } },
 } satisfies RolldownOptions;
 
+// One character outside Latin-1 has Node keep, hash and scan a whole file at two bytes each; in what we print they stand in literals only.
+const ascii = {
+  name: 'ascii',
+  // After the minifier, which would write them out again.
+  generateBundle: (_options: unknown, bundle: OutputBundle) => {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk') continue;
+      chunk.code = chunk.code.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    }
+  },
+};
+
 export default defineConfig([
   {
     ...shared,
     input: { main: 'src/cli/main.ts' },
     plugins: [
+      ascii,
       {
         // Commander loads node:child_process (4 ms at every start) for subcommands that are programs of their own; spin has none.
         name: 'commander-without-child-process',
@@ -36,6 +53,8 @@ export default defineConfig([
           // Apart from the rest, so that `spin --version` loads nothing else.
           { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$/, priority: 2 },
           { name: 'start', test: START, priority: 1 },
+          { name: 'down', test: DOWN, priority: 1 },
+          { name: 'program', test: /node_modules[/\\]commander[/\\]|src[/\\]cli[/\\]program\.ts$/, priority: 1 },
         ],
       },
       cleanDir: true,
@@ -44,6 +63,7 @@ export default defineConfig([
   {
     ...shared,
     input: { keeper: 'src/cli/keeper.ts' },
+    plugins: [ascii],
     // In one file, because a keeper lives for hours: an update of spin must not take a part from under it that it has yet to load.
     output: { ...shared.output, codeSplitting: false },
   },

@@ -5,6 +5,7 @@ import type { Known, NanoUsd } from '../core/money.ts';
 import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
 import { runEvacuation } from '../lifecycle/evacuate.ts';
 import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
+import { turnedDown } from '../lifecycle/release.ts';
 import type { Work } from '../lifecycle/work.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Found } from '../providers/provider.ts';
@@ -120,9 +121,8 @@ async function chosen(app: App, request: DownRequest): Promise<Chosen> {
 }
 
 /** True where an `extend` moved the deadline after the enforcer that asks had looked at it: the lease is not even taken from it. */
-function extended(app: App, record: SpinRecord | undefined, incarnation: string | undefined): boolean {
-  if (record === undefined || (incarnation !== undefined && incarnation !== record.incarnation)) return false;
-  return record.desired === 'up' && record.releasedAt === undefined && app.clock.now() < record.deadline;
+function extended(app: App, record: SpinRecord | undefined): boolean {
+  return record?.desired === 'up' && record.releasedAt === undefined && app.clock.now() < record.deadline;
 }
 
 function spared(id: SpinId): DownResult {
@@ -130,7 +130,13 @@ function spared(id: SpinId): DownResult {
 }
 
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
-  if (request.expired === true && extended(app, (await app.store.read(id))?.record, request.incarnation)) return spared(id);
+  const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
+  if (request.expired === true || request.incarnation !== undefined) {
+    const known = (await app.store.read(id))?.record;
+    // Not even its lease is taken: an enforcer of an earlier life would stop the `up` of this one.
+    if (request.incarnation !== undefined && known !== undefined && known.incarnation !== request.incarnation) return absent;
+    if (request.expired === true && extended(app, known)) return spared(id);
+  }
   const session = await takeLease(app, {
     id,
     command: 'down',
@@ -140,7 +146,6 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
   if (session === undefined) return releaseUnrecorded(app, id, request.incarnation);
   try {
     const { record } = session;
-    const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
     if (request.incarnation !== undefined && request.incarnation !== record.incarnation) return absent;
     if (record.releasedAt !== undefined) {
       // An earlier `down` ended between its proof and its last step.
@@ -166,7 +171,7 @@ export async function takeDown(app: App, work: Work, regardless: boolean): Promi
   const held = Object.values(before.resources);
   try {
     if (before.readyAt !== undefined && before.desired === 'up') await runEvacuation(work, regardless);
-    await session.update((record) => ({ ...record, desired: 'down', updatedAt: call.clock.now() }));
+    await session.update((record) => turnedDown(record, call.clock.now()));
     await dissolve(work);
   } catch (thrown) {
     if (!call.signal.aborted) await noteFailure(work, thrown);

@@ -11,12 +11,20 @@ export interface Clock {
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (ms, signal) =>
-    delay(Math.max(0, ms), undefined, signal === undefined ? {} : { signal }).catch((thrown: unknown) => {
-      // The caller wants to know why it was stopped, not that a timer was.
-      throw signal?.aborted === true ? signal.reason : thrown;
-    }),
+  sleep: async (ms, signal) => {
+    // A timer that is set for longer goes off at once.
+    for (let rest = Math.max(0, ms); ; rest -= LONGEST_TIMER_MS) {
+      await delay(Math.min(rest, LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal }).catch((thrown: unknown) => {
+        // The caller wants to know why it was stopped, not that a timer was.
+        throw signal?.aborted === true ? signal.reason : thrown;
+      });
+      if (rest <= LONGEST_TIMER_MS) return;
+    }
+  },
 };
+
+/** 24.8 days: what the runtime keeps in 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** ISO 8601 in UTC with milliseconds, the form of every time that spin writes. */
 export function isoTime(ms: number): string {

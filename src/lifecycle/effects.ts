@@ -34,7 +34,7 @@ const CONSISTENCY_WINDOW_MS = 10_000;
 const DATABASE_BOOT_MS = 45 * 60_000;
 const DATABASE_RELEASE_MS = 30 * 60_000;
 /** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
-const SLACK_MS = 30_000;
+const SLACK_MS = 120_000;
 
 /** The phase that bringing up a resource of this kind belongs to. */
 export function phaseOf(kind: ResourceKind): Phase {
@@ -114,9 +114,8 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   const { emit, clock } = work.call;
   const since = clock.now();
   const deadline = since + TABLE.releasing.timeoutMs + drainTime(resource);
-  const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
-  const releasing = transition(resource, { ...base(resource), ...handle, status: 'releasing', since });
-  await put(work, releasing);
+  const releasing = toRelease(resource, since);
+  if (releasing !== resource) await put(work, releasing);
   emit({ type: 'resource.releasing', resource: resource.key });
   try {
     const target = targetOf(work.session.record, releasing);
@@ -152,6 +151,13 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
   transition(releasing, { ...base(resource), status: 'released', since: clock.now() });
   await settle(work, [resource.key]);
   emit({ type: 'resource.released', resource: resource.key, ms: clock.now() - since });
+}
+
+/** A resource on its way out; one that is already, and has met with no fault, is as it is. */
+export function toRelease(resource: ResourceRecord, now: number): Extract<ResourceRecord, { status: 'releasing' }> {
+  if (resource.status === 'releasing' && resource.fault === undefined) return resource;
+  const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
+  return transition(resource, { ...base(resource), ...handle, status: 'releasing', since: now });
 }
 
 /** The parts that every status of a resource has. */

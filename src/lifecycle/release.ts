@@ -1,7 +1,18 @@
-import type { ResourceRecord } from '../store/record.ts';
-import { letGo } from './effects.ts';
+import type { ResourceRecord, SpinRecord } from '../store/record.ts';
+import { letGo, toRelease } from './effects.ts';
 import type { Watch } from './watch.ts';
 import type { Work } from './work.ts';
+
+/**
+ * A record that wants to be down, with the first resources to go on their way: those on which nothing stands. In one write, because
+ * everything waits for it.
+ */
+export function turnedDown(record: SpinRecord, now: number): SpinRecord {
+  const all = Object.values(record.resources);
+  const needed = new Set(all.flatMap(({ needs }) => needs));
+  const resources = all.map((resource) => [resource.key, needed.has(resource.key) ? resource : toRelease(resource, now)] as const);
+  return { ...record, desired: 'down', updatedAt: now, resources: Object.fromEntries(resources) };
+}
 
 /** Releases a set of resources, each after everything in the set that stands on it; each once. */
 export class ReleaseTree {

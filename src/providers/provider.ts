@@ -57,6 +57,8 @@ export interface Target {
    * derives its request tokens from: another alternative is another request.
    */
   readonly attempt?: number;
+  /** When its creating call was first written down; absent for what was never asked for. */
+  readonly requestedAt?: number;
   readonly desire: Desire;
   /** Keys of the resources that it stands on: a registration's service generation and route. */
   readonly needs: readonly string[];

@@ -11,7 +11,7 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync, type Stats, stat
 import { basename, join } from 'node:path';
 import type { SpinId } from '../core/ids.ts';
 import { makeFolder, writeAll } from './disk.ts';
-import { RECORD_SCHEMA, type RecordOutline } from './record.ts';
+import { RECORD_SCHEMA, type RecordOutline, type ResourceOutline } from './record.ts';
 import { isMembers } from './shape.ts';
 
 export interface OutlineCacheOptions {
@@ -108,7 +108,7 @@ function writeKept({ file, drafts, spins, now, pid }: OutlineCacheOptions, kept:
     makeFolder(drafts);
     const fd = openSync(draft, 'wx', 0o600);
     try {
-      writeAll(fd, Buffer.from(JSON.stringify({ form: FORM, schema: RECORD_SCHEMA, spins, kept })));
+      writeAll(fd, Buffer.from(JSON.stringify({ form: FORM, schema: RECORD_SCHEMA, spins, kept: briefly(kept) })));
       renameSync(draft, file);
     } catch {
       rmSync(draft, { force: true });
@@ -118,4 +118,20 @@ function writeKept({ file, drafts, spins, now, pid }: OutlineCacheOptions, kept:
   } catch {
     // A full disk, or a folder that this user may only read: the next scan reads the records again.
   }
+}
+
+/** Without the two thirds of a record that no list shows, and that would be parsed each time. */
+function briefly(kept: Readonly<Record<string, Kept>>): unknown {
+  return Object.fromEntries(Object.entries(kept).map(([id, [name, marks, record]]) => [id, [name, marks, outlineOf(record)]]));
+}
+
+function outlineOf(record: RecordOutline) {
+  const { id, incarnation, provider, owner, tags, desired, createdAt, updatedAt, deadline, readyAt, releasedAt, failure, spent } = record;
+  const resources = Object.fromEntries(Object.entries(record.resources).map(([key, resource]) => [key, partOf(resource)]));
+  const fields = { id, incarnation, provider, owner, tags, desired, createdAt, updatedAt, deadline, readyAt, releasedAt, failure, spent };
+  return { ...fields, resources } satisfies Record<keyof RecordOutline, unknown>;
+}
+
+function partOf({ key, address, kind, status, count, hourly, requestedAt, runs }: ResourceOutline) {
+  return { key, address, kind, status, count, hourly, requestedAt, runs } satisfies Record<keyof ResourceOutline, unknown>;
 }

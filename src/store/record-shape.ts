@@ -9,6 +9,7 @@ import {
   type Fields,
   fits,
   flag,
+  instances,
   isMembers,
   listOf,
   mapOf,
@@ -69,7 +70,7 @@ const RESOURCE: Fields<keyof ResourceRecord | 'handle'> = {
   kind: oneOf(RESOURCE_KINDS),
   generation: count,
   token: text,
-  count,
+  count: instances,
   attempt: maybe(count),
   digest: text,
   desire,
@@ -129,6 +130,7 @@ function problemOf(value: unknown): string | undefined {
     (fits(record, RECORD) ? undefined : wrongIn(record, RECORD, 'record.')) ??
     (fits(spec, SPEC) ? undefined : wrongIn(spec, SPEC, 'record.spec.')) ??
     wrongResource(memberOf(record, 'resources'), RESOURCE) ??
+    circle(memberOf(record, 'resources')) ??
     wrongInterval(memberOf(record, 'spent'))
   );
 }
@@ -144,6 +146,18 @@ function wrongResource(resources: unknown, fields: Fields): string | undefined {
     return wrongIn(resource, fields, path) ?? wrongIn(resource, own, path) ?? `${path}key is ${JSON.stringify(memberOf(resource, 'key'))}`;
   }
   return undefined;
+}
+
+/** Whoever waits for what it stands on would wait for itself. */
+function circle(resources: unknown): string | undefined {
+  if (!isMembers(resources)) return undefined;
+  const left = new Map(Object.entries(resources).map(([key, one]) => [key, memberOf(one, 'needs') as readonly string[]]));
+  for (let before = -1; left.size !== before;) {
+    before = left.size;
+    for (const [key, needs] of left) if (!needs.some((need) => left.has(need))) left.delete(key);
+  }
+  const [key] = left.keys();
+  return key === undefined ? undefined : `record.resources[${JSON.stringify(key)}].needs lead back to where they began`;
 }
 
 function wrongInterval(spent: unknown): string | undefined {

@@ -17,10 +17,12 @@ export const flag: Check = (value) => typeof value === 'boolean';
 /** JSON has numbers that are read as Infinity. */
 export const number: Check = (value) => Number.isFinite(value);
 export const count: Check = (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+/** Instances: what a damaged digit asks for beyond what a spec can say, nobody wants to pay. */
+export const instances: Check = (value) => count(value) && Number(value) <= 1_000;
 /** Milliseconds since the epoch. */
 export const time: Check = (value) => typeof value === 'number' && value >= 0 && value <= LATEST;
-/** Nano-dollars. */
-export const amount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+/** Nano-dollars, or milliseconds: as far as either is counted exactly. */
+export const amount: Check = (value) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 export const price: Check = (value) => value === 'unknown' || amount(value);
 
 export const maybe =

@@ -1,5 +1,5 @@
 /** The shape of a spec, and of what is asked for by it, as a record holds them. What a command goes on with must be what a spec could say. */
-import type { Desire, ResourceKind } from '../plan/plan.ts';
+import type { Desire } from '../plan/plan.ts';
 import type {
   BootstrapStep,
   CloudSpec,
@@ -22,6 +22,7 @@ import {
   type Fields,
   flag,
   formed,
+  instances,
   isMembers,
   listOf,
   mapOf,
@@ -73,7 +74,7 @@ const SERVICE: Fields<keyof ServiceSpec> = {
   name: text,
   run: command,
   job: flag,
-  replicas: count,
+  replicas: instances,
   dir: text,
   port,
   needs: listOf(text),
@@ -146,4 +147,4 @@ export const desire: Check = formed('kind', {
   service: { service, baseDir: text },
   route: { service: text, expose: shaped(EXPOSE) },
   registration: { service: text, route: text },
-} satisfies Readonly<Record<ResourceKind & Desire['kind'], Fields>>);
+} satisfies Readonly<Record<Desire['kind'], Fields>>);

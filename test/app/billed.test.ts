@@ -16,7 +16,9 @@ async function placeWithSpin(): Promise<Place> {
   await place.clock.advance(NOW - place.clock.now());
   const begun = NOW - 10 * 3_600_000;
   const web = { ...record({ id: 'web', resources: [resource({ hourly: usd(1) })] }), createdAt: begun, deadline: NOW + DAY };
-  const resources = Object.fromEntries(Object.entries(web.resources).map(([key, one]) => [key, { ...one, requestedAt: begun, since: begun }]));
+  const resources = Object.fromEntries(
+    Object.entries(web.resources).map(([key, one]) => [key, { ...one, requestedAt: begun, since: begun }]),
+  );
   await place.store.write(undefined, { record: { ...web, resources }, lease: undefined, fence: 0 });
   return place;
 }
@@ -34,7 +36,12 @@ function billing(place: Place, bill: Partial<BilledCost> | Fault): { provider: P
 describe('cost --billed', () => {
   it('asks the user before it asks the cloud, and puts estimate and bill side by side', async () => {
     const place = await placeWithSpin();
-    const { provider, asked } = billing(place, { rows: [{ id: 'web', cost: usd(9), estimated: true }, { id: '', cost: usd(70), estimated: true }] });
+    const { provider, asked } = billing(place, {
+      rows: [
+        { id: 'web', cost: usd(9), estimated: true },
+        { id: '', cost: usd(70), estimated: true },
+      ],
+    });
     const outcome = await cost(appFor(place, { provider, answer: true }), { billed: true });
     expect(place.questions).toMatchObject([{ text: expect.stringContaining('0.01 USD') }]);
     expect(asked).toEqual([[NOW - 30 * DAY, NOW]]);

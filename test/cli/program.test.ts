@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
-import { asksForJson, parse } from '../../src/cli/program.ts';
+import { asksForJson, readBare } from '../../src/cli/line.ts';
+import { parse } from '../../src/cli/program.ts';
 import { SpinError } from '../../src/core/errors.ts';
 
 const read = (...argv: string[]) => parse(argv, COMMANDS, '1.2.3', () => 100);
@@ -21,7 +22,32 @@ function refusal(...argv: string[]): SpinError {
   throw new TypeError(`${argv.join(' ')} was not refused`);
 }
 
+/** What an input answers to everything that could be asked of it. */
+function answersOf({ input, globals, command }: ReturnType<typeof run>) {
+  const options = [...command.options.flatMap(({ flags }) => /--([a-z-]+)/.exec(flags)?.[1] ?? []), 'yes'];
+  const names = command.args.map(({ form }) => form.replace(/[<>[\].]/g, ''));
+  return {
+    globals,
+    name: command.name,
+    json: input.json,
+    options: options.map((option) => [option, input.text(option), input.flag(option), input.list(option)]),
+    args: names.map((name) => [name, input.arg(name), input.args(name)]),
+  };
+}
+
 describe('a command line', () => {
+  it.each(COMMANDS.map(({ name }) => name))('that is %s alone is read without the parser as with it', (name) => {
+    const bare = readBare([name], COMMANDS);
+    if (bare === undefined) expect(refusal(name).code).toBe('usage');
+    else expect(bare.kind === 'run' && answersOf(bare)).toEqual(answersOf(run(name)));
+  });
+
+  it('that is more or other than a command is for the parser', () => {
+    for (const argv of [[], ['lss'], ['ls', '--wide'], ['-q', 'ls'], ['help'], ['--help'], ['ls', 'web']]) {
+      expect(readBare(argv, COMMANDS)).toBeUndefined();
+    }
+  });
+
   it('takes global options before and after the command', () => {
     for (const argv of [
       ['-o', 'json', '--state', '/s', 'ls'],

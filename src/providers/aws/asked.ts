@@ -30,8 +30,8 @@ export class Asked {
   /** True while what is not shown may have been made all the same. */
   mayBeHidden(target: Target, call: Call): boolean {
     if (target.handle !== undefined) return isFresh(target, call);
-    const { spin, key } = target;
-    const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : incarnationTime(spin.incarnation);
+    const { spin, key, requestedAt = incarnationTime(spin.incarnation) } = target;
+    const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : requestedAt;
     return began !== undefined && call.clock.now() - began < CONSISTENCY_WINDOW_MS;
   }
 }

@@ -45,6 +45,8 @@ export function openSender(options: ClientOptions, time: ServerTime): Sender {
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
       maxAttempts: MAX_ATTEMPTS,
+      // So that CloudTrail tells these requests from those of others.
+      userAgentAppId: 'spin',
       requestHandler: {
         connectionTimeout: CONNECT_MS,
         requestTimeout: ANSWER_MS,
