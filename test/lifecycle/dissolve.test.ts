@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { SpinError } from '../../src/core/errors.ts';
 import { makeIncarnation } from '../../src/core/ids.ts';
 import { base } from '../../src/lifecycle/effects.ts';
+import { turnedDown } from '../../src/lifecycle/release.ts';
 import { Fault } from '../../src/providers/fault.ts';
 import type { ResourceRecord } from '../../src/store/record.ts';
 import { EXPOSED, specOf } from '../plan/specs.ts';
@@ -21,6 +22,16 @@ const failing = (work: Promise<unknown>): Promise<SpinError> =>
   );
 /** What the provider still has, and what the record still lists. */
 const left = () => [...stage.world.at().map(({ key }) => key), ...Object.keys(stage.record.resources)];
+
+it('writes down at once that all shall go, and what goes first; then nothing is written twice', async () => {
+  await stage.converge(SPEC);
+  const turned = turnedDown(stage.record, 1_000);
+  expect(turned).toMatchObject({ desired: 'down', updatedAt: 1_000 });
+  const going = Object.values(turned.resources).filter(({ status }) => status === 'releasing');
+  expect(going.map(({ key }) => key).toSorted()).toEqual(['registration.web@1', 'service.cron@1']);
+  for (const resource of going) expect(resource).toMatchObject({ since: 1_000, handle: expect.anything() });
+  expect(turnedDown(turned, 2_000).resources).toEqual(turned.resources);
+});
 
 it('releases everything in reverse, independent things at once', async () => {
   await stage.converge(SPEC);
