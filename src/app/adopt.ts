@@ -1,6 +1,6 @@
 import { isoTime } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
-import { clientToken, incarnationTime, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
+import { clientToken, incarnationTime, isIncarnation, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { GIVEN_UNKNOWN } from '../lifecycle/given.ts';
 import type { Plan, PlannedResource, ResourceKind } from '../plan/plan.ts';
@@ -32,7 +32,9 @@ const PROVIDERS_OWN = /^(?:spin:|aws:|Name$)/;
  */
 export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutcome> {
   const id = parseSpinId(request.id);
-  const { seen, unlisted } = await sightings(app, id);
+  const { seen: all, unlisted } = await sightings(app, id);
+  // Anyone who may tag can write a life that none of ours ever had; it would become the name of a file.
+  const seen = all.filter(({ found: [first] }) => isIncarnation(first.incarnation));
   const [newest] = seen;
   if (newest === undefined) {
     const blind = unlisted.map(({ provider, problem }) => `${provider} could not be asked (${problem})`).join('; ');
@@ -124,7 +126,7 @@ function resourcesOf(found: readonly Found[], plan: Plan | undefined, createdAt:
   const groups = Map.groupBy(found, ({ resource }) => resource);
   const keys = [...groups.keys()];
   return [...groups].flatMap(([key, things]): ResourceRecord[] => {
-    const named = /^(?<kind>[a-z]+)\.(?<name>.+)@(?<generation>\d+)$/.exec(key)?.groups;
+    const named = /^(?<kind>[a-z]+)\.(?<name>.+)@(?<generation>\d{1,9})$/.exec(key)?.groups;
     const [first] = things;
     if (named === undefined || first === undefined) return [];
     const { kind, name } = named;

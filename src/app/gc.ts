@@ -4,7 +4,7 @@ import { parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
 import { blastRadius, type GcPolicy, judge, type Survey, type Verdict } from '../gc/verdict.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found } from '../providers/provider.ts';
+import type { Found, Provider } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { App } from './context.ts';
@@ -32,7 +32,9 @@ const PROOF_TIMEOUT_MS = 60_000;
  */
 export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const policy = policyOf(app, request);
-  const surveyed = await surveyAll(app);
+  // Once, and not for each of thousands that are rechecked: to know them takes a look at every record.
+  const providers = await providersInUse(app);
+  const surveyed = await surveyAll(app, providers);
   const verdicts = judge(surveyed, policy);
   const examined = { records: surveyed.records.length, found: surveyed.found.length };
   const unlisted = surveyed.unlisted ?? [];
@@ -56,7 +58,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
         }),
       reclaim: (found) => reclaim(app, found),
       mark: (found, orphan) => mark(app, found, orphan),
-      recheck: (verdict) => recheck(app, verdict, policy),
+      recheck: (verdict) => recheck(app, providers, verdict, policy),
     },
     { signal: app.signal },
   );
@@ -99,8 +101,8 @@ function policyOf(app: App, request: GcRequest): GcPolicy {
 }
 
 /** Lists what the providers have before the records, so that a spin made meanwhile is not taken for an orphan. */
-async function surveyAll(app: App): Promise<Survey> {
-  const listed = await inventories(app);
+async function surveyAll(app: App, providers: readonly Provider[]): Promise<Survey> {
+  const listed = await inventories(app, providers);
   const { records, unreadable } = await app.store.list();
   return surveyOf(
     app,
@@ -111,8 +113,8 @@ async function surveyAll(app: App): Promise<Survey> {
 }
 
 /** The same for one spin. */
-async function surveyOne(app: App, id: SpinId): Promise<Survey> {
-  const listed = await inventories(app, id);
+async function surveyOne(app: App, providers: readonly Provider[], id: SpinId): Promise<Survey> {
+  const listed = await inventories(app, providers, id);
   try {
     const stored = await app.store.read(id);
     return surveyOf(app, listed, stored === undefined ? [] : [stored], []);
@@ -128,11 +130,11 @@ interface Listed {
 }
 
 /** One provider that cannot be asked does not keep the others from being swept. */
-async function inventories(app: App, id?: SpinId): Promise<Listed> {
+async function inventories(app: App, providers: readonly Provider[], id?: SpinId): Promise<Listed> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const found: Found[] = [];
   const unlisted: string[] = [];
-  for (const provider of await providersInUse(app)) {
+  for (const provider of providers) {
     try {
       found.push(...(await provider.inventory(id === undefined ? {} : { id }, call)));
     } catch (thrown) {
@@ -154,8 +156,8 @@ function surveyOf(app: App, listed: Listed, records: readonly StoredRecord[], un
 }
 
 /** The authority right before a deletion: what is true of this subject now. */
-async function recheck(app: App, verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
-  const again = judge(await surveyOne(app, parseSpinId(verdict.id)), policy).find(
+async function recheck(app: App, providers: readonly Provider[], verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
+  const again = judge(await surveyOne(app, providers, parseSpinId(verdict.id)), policy).find(
     (other) => other.subject === verdict.subject && other.incarnation === verdict.incarnation,
   );
   return again ?? { ...verdict, verdict: 'keep', reason: 'it is gone', found: [] };

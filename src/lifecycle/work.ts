@@ -52,7 +52,8 @@ export function createRequestOf(work: Work, resource: ResourceRecord, bindings: 
 
 /** The addresses of every service that is ready, routes included: what `${services.*}` can stand for. */
 export function bindingsOf(record: Pick<SpinRecord, 'resources'>, leaving: ReadonlySet<string> = new Set()): Bindings {
-  const bindings: Record<string, Endpoint[]> = {};
+  // Without a prototype: a service may be called `constructor`.
+  const bindings: Record<string, Endpoint[]> = Object.create(null) as Record<string, Endpoint[]>;
   const newest = Object.values(record.resources).toSorted((a, b) => b.generation - a.generation);
   const taken = new Set<string>();
   for (const resource of newest) {

@@ -26,7 +26,7 @@ export const IDENTITY: ResourceAddress = 'identity.identity';
 /** Builds the resource graph of a spec. Pure. */
 export function buildPlan(spec: Spec, world: PlanWorld): Plan {
   const drafts = [
-    { address: KEEPER, desire: { kind: 'keeper' as const }, needs: [] },
+    { address: KEEPER, desire: { kind: 'keeper' as const, withhold: secretVariables(spec) }, needs: [] },
     // Without a secret there is nothing that an instance would need a role for.
     ...(Object.keys(spec.secrets).length === 0
       ? []
@@ -122,6 +122,12 @@ function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
   ];
 }
 
+function secretVariables(spec: Spec): readonly string[] {
+  return Object.values(spec.secrets)
+    .flatMap((source) => (source.from === 'env' ? [source.variable] : []))
+    .toSorted();
+}
+
 function typesUsing(spec: Spec, volume: string): readonly string[] {
   const users = Object.values(spec.services).filter((service) => service.volumes.some((use) => use.volume === volume));
   return [...new Set(users.flatMap((service) => service.cloud.instanceTypes))];
@@ -192,6 +198,8 @@ function digestOf(spec: Spec, desire: Desire): string {
       return digest(route);
     }
     case 'keeper':
+      // What runs already inherited what it did.
+      return digest({ kind: desire.kind });
     case 'identity':
     case 'secret':
     case 'database':

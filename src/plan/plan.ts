@@ -20,7 +20,8 @@ export type ResourceAddress = string;
 
 /** What is asked of a provider for one resource: everything that `create` needs beside identity and addresses. */
 export type Desire =
-  | { readonly kind: 'keeper' }
+  /** `withhold`: variables of the caller that hold secrets, and that nobody inherits. */
+  | { readonly kind: 'keeper'; readonly withhold?: readonly string[] }
   /** The role that instances of the spin run under; `secrets` are the names of those that it may read. */
   | { readonly kind: 'identity'; readonly secrets: readonly string[] }
   /** `baseDir`: folder that a secret's command runs in; absolute. */

@@ -26,6 +26,21 @@ export function checkTree(tree: unknown, references: readonly Reference[], idGiv
   ];
 }
 
+/** How many of each a spec may name; everything is compared with everything else. */
+const MOST_NAMES = 1_000;
+/** A name that is nearly another is looked for among all, which would take long for thousands. */
+const MOST_SUGGESTED = 20;
+
+/** Sections that name more than can be checked one against the other: they are not looked into any further. */
+export function tooMany(tree: unknown): Finding[] {
+  return (['services', 'databases', 'secrets', 'volumes'] as const).flatMap((section) => {
+    const count = Object.keys(mapAt(tree, [section])).length;
+    return count > MOST_NAMES
+      ? [{ path: [section], part: 'key' as const, message: `has ${count} names, and ${MOST_NAMES} are allowed` }]
+      : [];
+  });
+}
+
 /** Declared and used by no service: no fault, but seldom meant. */
 export function unusedNames(tree: unknown): Finding[] {
   return (['secrets', 'volumes'] as const).flatMap((section) => {
@@ -104,6 +119,7 @@ function checkDatabaseNames(tree: unknown): Finding[] {
 function checkNeeds(tree: unknown, references: readonly Reference[]): Finding[] {
   const services = Object.keys(mapAt(tree, ['services']));
   const known = [...services, ...Object.keys(mapAt(tree, ['databases']))];
+  const names = new Set(known);
   const edges = new Map<string, { readonly to: string; readonly path: Path; readonly raw?: string }[]>();
   const findings: Finding[] = [];
   const add = (from: string, edge: { readonly to: string; readonly path: Path; readonly raw?: string }) => {
@@ -117,15 +133,23 @@ function checkNeeds(tree: unknown, references: readonly Reference[]): Finding[] 
         suggestion: edge.raw === undefined ? 'leave it out' : 'its port is in $PORT',
         ...shown,
       });
-    } else if (!known.includes(edge.to)) {
-      const near = didYouMean(edge.to, known);
+    } else if (!names.has(edge.to)) {
+      const near = findings.length < MOST_SUGGESTED ? didYouMean(edge.to, known) : undefined;
       const message =
         edge.raw === undefined
           ? `there is no service ${JSON.stringify(edge.to)}`
           : `${edge.raw}: there is no service ${JSON.stringify(edge.to)}`;
-      findings.push({ path: edge.path, message, value: edge.to, suggestion: near ?? `services are: ${known.join(', ')}`, ...shown });
+      findings.push({
+        path: edge.path,
+        message,
+        value: edge.to,
+        suggestion: near ?? `services are: ${known.slice(0, MOST_SUGGESTED).join(', ')}`,
+        ...shown,
+      });
     } else {
-      edges.set(from, [...(edges.get(from) ?? []), edge]);
+      const others = edges.get(from);
+      if (others === undefined) edges.set(from, [edge]);
+      else others.push(edge);
     }
   };
 
@@ -137,7 +161,7 @@ function checkNeeds(tree: unknown, references: readonly Reference[]): Finding[] 
   for (const { path, service, raw } of references) {
     const from = path[0] === 'services' ? String(path[1]) : undefined;
     if (from !== undefined) add(from, { to: service, path, raw });
-    else if (!known.includes(service)) add('', { to: service, path, raw });
+    else if (!names.has(service)) add('', { to: service, path, raw });
   }
   return [...findings, ...cycles(known, edges)];
 }
@@ -153,7 +177,8 @@ function cycles(known: readonly string[], edges: ReadonlyMap<string, readonly { 
       const start = trail.indexOf(to);
       if (start !== -1) {
         const cycle = [...trail.slice(start), to].join(' -> ');
-        if (!findings.some(({ value }) => value === cycle)) findings.push({ path, message: `closes a cycle: ${cycle}`, value: cycle });
+        if (findings.length < MOST_SUGGESTED && !findings.some(({ value }) => value === cycle))
+          findings.push({ path, message: `closes a cycle: ${cycle}`, value: cycle });
       } else if (!done.has(to)) {
         visit(to);
       }
@@ -182,16 +207,22 @@ function usesOf(tree: unknown, service: string, section: 'secrets' | 'volumes'):
 
 function checkUses(tree: unknown, section: 'secrets' | 'volumes'): Finding[] {
   const known = Object.keys(mapAt(tree, [section]));
+  const names = new Set(known);
+  let suggested = 0;
   return Object.keys(mapAt(tree, ['services'])).flatMap((service) => {
     const uses = usesOf(tree, service, section);
-    return uses.flatMap(({ name, path, part }, index): Finding[] => {
-      if (!known.includes(name)) {
+    const seen = new Set<string>();
+    return uses.flatMap(({ name, path, part }): Finding[] => {
+      if (!names.has(name)) {
         const what = section.slice(0, -1);
         const suggestion =
-          didYouMean(name, known) ?? `declare it at the top: ${section}: { ${name}: ${section === 'volumes' ? '{}' : '{ generate: 32 }'} }`;
+          (suggested++ < MOST_SUGGESTED ? didYouMean(name, known) : undefined) ??
+          `declare it at the top: ${section}: { ${name}: ${section === 'volumes' ? '{}' : '{ generate: 32 }'} }`;
         return [{ path, part, message: `there is no ${what} ${JSON.stringify(name)}`, value: name, suggestion }];
       }
-      return uses.findIndex((other) => other.name === name) < index ? [{ path, part, message: `${name} is named twice`, value: name }] : [];
+      if (seen.has(name)) return [{ path, part, message: `${name} is named twice`, value: name }];
+      seen.add(name);
+      return [];
     });
   });
 }

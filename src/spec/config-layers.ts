@@ -2,6 +2,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Tags } from '../core/tags.ts';
 import type { ConfigFile } from './config-file.ts';
 import { didYouMean, type Finding, nearest, type Path, type Problem, showValue } from './problems.ts';
+import { tagName } from './readers.ts';
 import { isSettingPath, SETTING_PATHS, SETTINGS, type SettingPath, TAGS_VARIABLE, tagValue } from './settings.ts';
 
 export type Origin = 'default' | 'user' | 'project' | 'env' | 'flag';
@@ -65,6 +66,10 @@ function textLayer(
     if (read.ok) entries.set(path, { value: path === 'state' ? placeOf(cwd, value) : value, origin, where });
     else problems.push(problemAt(where, path, read.message, read.suggestion));
   }
+  for (const [name] of tags) {
+    const read = tagName.read(name);
+    if (!read.ok) problems.push(problemAt(tagsWhere, 'tags', read.message, read.suggestion));
+  }
   return { entries, tags: new Map(tags.map(([name, value]) => [name, { value, origin, where: tagsWhere }])) };
 }
 
@@ -89,8 +94,10 @@ export function fileLayer(origin: 'project' | 'user', { file, source, problems: 
       if (typeof flat !== 'string' && typeof flat !== 'number') return;
       entries.set(name, { value: name === 'state' ? placeOf(dirname(file), String(flat)) : flat, origin, where: where(path) });
     } else if (path[0] === 'tags' && path.length === 2) {
+      const named = tagName.read(path[1]);
       const read = tagValue.read(typeof value === 'string' ? value : (source.written(path) ?? value));
-      if (read.ok) tags.set(String(path[1]), { value: read.value, origin, where: where(path) });
+      if (!named.ok) report({ path, part: 'key', value: path[1], ...named });
+      else if (read.ok) tags.set(String(path[1]), { value: read.value, origin, where: where(path) });
       else report({ path, value, ...read });
     } else if (!isSection(path)) {
       report({ path, part: 'key', message: 'is not a setting', value: path.at(-1), ...suggest(path) });
@@ -118,7 +125,7 @@ export function builtInLayer(env: Environment, home: string, user: () => string)
     const { builtIn } = SETTINGS[path];
     if (builtIn !== undefined) set(path, builtIn, 'built in');
   }
-  const variable = ['USER', 'LOGNAME'].find((name) => env[name] !== undefined);
+  const variable = ['USER', 'LOGNAME'].find((name) => (env[name] ?? '') !== '');
   if (variable === undefined) set('owner', user(), 'the account that spin runs as');
   else set('owner', env[variable] ?? '', variable);
   const stateHome = folderOf(env['XDG_STATE_HOME'], join(home, '.local', 'state'));

@@ -49,7 +49,13 @@ function runGit(dir: string): RunGit {
   return async (args) => {
     const { execa } = await import('execa');
     // A status that refreshes the index would take a lock on the user's repository.
-    const result = await execa('git', ['--no-optional-locks', ...args], { cwd: dir, reject: false, stdin: 'ignore', timeout: 10_000 });
+    // And a repository's own config may name a program that tells what has changed: facts are no reason to run it.
+    const result = await execa('git', ['--no-optional-locks', '-c', 'core.fsmonitor=false', ...args], {
+      cwd: dir,
+      reject: false,
+      stdin: 'ignore',
+      timeout: 10_000,
+    });
     return result.exitCode === 0 ? result.stdout : undefined;
   };
 }

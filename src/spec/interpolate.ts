@@ -7,6 +7,14 @@ import { isTreeMap, type Source } from './source.ts';
 
 const FILTERS: Readonly<Record<string, (value: string) => string>> = { slug };
 const SOURCES = ['env', 'git', 'services'];
+/** No argument and no variable of a program can be longer (Linux: MAX_ARG_STRLEN). */
+const LONGEST_TEXT = 131_072;
+/** All texts of a document together, as they are when they are filled in. */
+const MOST_CHARACTERS = 8 * 1024 * 1024;
+/** Each is quoted for where it stands, which means to read all that stands before it. */
+const MOST_REFERENCES = 100;
+/** Suggestions are for the first to be read; to look for thousands takes too long. */
+const MOST_SUGGESTED = 20;
 const ANY = /\$\$\{|\$\{/g;
 
 /** What `${env.*}` and `${git.*}` stand for. */
@@ -41,6 +49,7 @@ export function usesGit(tree: unknown): boolean {
 export function interpolate(source: Source, facts: Facts): Interpolated {
   const findings: Finding[] = [];
   const references: Reference[] = [];
+  let characters = 0;
 
   const visit = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') return fill(value, path);
@@ -61,12 +70,19 @@ export function interpolate(source: Source, facts: Facts): Interpolated {
 
   const fill = (text: string, path: Path): string => {
     const slot = slotOf(path);
+    const tooLong = (message: string): string => {
+      findings.push({ path, message });
+      return '';
+    };
     let filled = '';
     let from = 0;
+    let met = 0;
     ANY.lastIndex = 0;
     for (let match = ANY.exec(text); match !== null; match = ANY.exec(text)) {
       filled += text.slice(from, match.index);
       from = ANY.lastIndex;
+      if (++met > MOST_REFERENCES) return tooLong(`has more than ${MOST_REFERENCES} times \${`);
+      if (filled.length > LONGEST_TEXT) break;
       if (match[0] === '$${') {
         // What looks like an address stays escaped until addresses are bound.
         filled += slot.bound && text.startsWith('services.', from) ? '$${' : '${';
@@ -80,7 +96,12 @@ export function interpolate(source: Source, facts: Facts): Interpolated {
       filled += one(text.slice(match.index, end + 1), text.slice(from, end), path, slot, filled);
       from = ANY.lastIndex = end + 1;
     }
-    return filled + text.slice(from);
+    filled += text.slice(from);
+    characters += filled.length;
+    if (filled.length > LONGEST_TEXT) return tooLong(`is longer than the ${LONGEST_TEXT / 1024} KiB that a program can be given`);
+    if (characters > MOST_CHARACTERS)
+      return tooLong(`makes the spec longer than ${MOST_CHARACTERS / 1024 / 1024} MiB once its variables are filled in`);
+    return filled;
   };
 
   const one = (raw: string, inside: string, path: Path, slot: Slot, before: string): string => {
@@ -124,7 +145,7 @@ export function interpolate(source: Source, facts: Facts): Interpolated {
       found === undefined || (found === '' && fallback !== undefined)
         ? fallback
         : filters.reduce((text, filter) => FILTERS[filter]?.(text) ?? text, found);
-    if (value === undefined) return refuse(...unresolved(raw, inside, origin, name, facts));
+    if (value === undefined) return refuse(...unresolved(raw, inside, origin, name, facts, findings.length < MOST_SUGGESTED));
     if (!slot.shell) return slot.bound ? escapeReferences(value) : value;
     const quoted = quoteAfter(before, value);
     if (quoted === undefined) {
@@ -235,10 +256,10 @@ function unknownOrigin(raw: string, inside: string, origin: string, name: string
   return [`${raw} is not known here`, didYouMean(origin, SOURCES) ?? 'interpolation knows env.NAME, git.WORD and services.NAME.WORD'];
 }
 
-function unresolved(raw: string, inside: string, origin: string, name: string, facts: Facts): [string, string] {
+function unresolved(raw: string, inside: string, origin: string, name: string, facts: Facts, suggests: boolean): [string, string] {
   const fallback = `\${${inside.trim()}:-value}`;
   if (origin === 'env') {
-    const near = didYouMean(name, Object.keys(facts.env));
+    const near = suggests ? didYouMean(name, Object.keys(facts.env)) : undefined;
     return [
       `${raw} is not set in the environment`,
       `${near === undefined ? '' : `${near} Or `}set it (${name}=... spin ...), or give a default: ${fallback}`,

@@ -15,7 +15,7 @@ function findingOf(issue: Issue, base: Path, tree: unknown): Finding[] {
   const value = valueAt(tree, path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key));
+      return unknownKeys(path, issue.keys);
     case 'invalid_key':
       return [{ path, part: 'key', message: issue.issues[0]?.message ?? 'is not a name', value: path.at(-1) }];
     case 'invalid_type': {
@@ -47,17 +47,24 @@ function branchOf(branches: readonly (readonly Issue[])[], value: unknown): read
   return branches.find(fits) ?? branches[0] ?? [];
 }
 
-function unknownKey(path: Path, key: string): Finding {
+function unknownKeys(path: Path, keys: readonly string[]): Finding[] {
   const known = knownKeys(path);
+  return keys.map((key) => unknownKey(path, key, known));
+}
+
+function unknownKey(path: Path, key: string, known: readonly string[]): Finding {
   const near = didYouMean(key, known);
   const suggestion = near ?? (known.length === 0 ? undefined : `known here: ${known.filter((name) => !name.startsWith('$')).join(', ')}`);
   const where = path.length === 0 ? 'a key of a spec' : `a key of ${showPath(path)}`;
   return { path: [...path, key], part: 'key', message: `is not ${where}`, value: key, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
+/** Made once: it takes a millisecond, and there may be thousands of maps with a slip of the hand. */
+let wholeSchema: Record<string, unknown> | undefined;
+
 /** The keys that a map at `path` may have. */
 function knownKeys(path: Path): string[] {
-  let schemas: Record<string, unknown>[] = [jsonSchema()];
+  let schemas: Record<string, unknown>[] = [(wholeSchema ??= jsonSchema())];
   for (const part of path) schemas = schemas.flatMap(alternatives).flatMap((schema) => childrenOf(schema, part));
   return schemas.flatMap(alternatives).flatMap(({ properties }) => (isTreeMap(properties) ? Object.keys(properties) : []));
 }

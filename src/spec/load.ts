@@ -3,12 +3,12 @@ import { SpinError } from '../core/errors.ts';
 import { parseSpinId, type SpinId } from '../core/ids.ts';
 import type { Tags } from '../core/tags.ts';
 import { buildSpec } from './build.ts';
-import { addressedServices, checkTree, unusedNames } from './checks.ts';
+import { addressedServices, checkTree, tooMany, unusedNames } from './checks.ts';
 import type { GitFacts } from './git.ts';
 import { interpolate, type Reference, usesGit } from './interpolate.ts';
 import { findingsOf } from './issues.ts';
 import { type Finding, type Problem, problemsError } from './problems.ts';
-import { ttlReader } from './readers.ts';
+import { tagName, ttlReader } from './readers.ts';
 import { type AuthoredSpec, specSchema } from './schema.ts';
 import { isTreeMap, parseSource, type Source, valueAt } from './source.ts';
 import type { Spec } from './spec.ts';
@@ -71,8 +71,12 @@ export interface LoadedSpec {
 export async function loadSpec(input: SpecInput): Promise<LoadedSpec> {
   const { defaults, overrides } = input;
   for (const ttl of [overrides.ttlMs, defaults.ttlMs]) if (ttl !== undefined) checkRange(ttl);
+  for (const name of Object.keys({ ...defaults.tags, ...overrides.tags })) checkTag(name);
   const { source, problems } = parseSource(input.text, input.file);
   if (problems.length > 0) throw invalid(input.file, problems);
+
+  const crowded = tooMany(source.tree);
+  if (crowded.length > 0) throw invalid(input.file, crowded.map(source.place));
 
   const facts = { env: input.env, git: usesGit(source.tree) ? await input.git() : undefined };
   const { tree, references, findings } = interpolate(source, facts);
@@ -127,6 +131,12 @@ function checkRange({ value, where }: Sourced<number>): void {
     ...(held.suggestion === undefined ? {} : { hint: held.suggestion }),
     data: { ttlMs: value, ttlFrom: where },
   });
+}
+
+/** As the tags of a spec are held to what a tag may be called. */
+function checkTag(name: string): void {
+  const read = tagName.read(name);
+  if (!read.ok) throw new SpinError('usage', `--tag ${read.message}`, { hint: '--tag name=value', data: { tag: name } });
 }
 
 function checkLimit(ttl: Sourced<number>, limit: Sourced<number> | undefined): void {

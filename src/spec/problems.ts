@@ -73,8 +73,12 @@ export function didYouMean(word: string, known: Iterable<string>): string | unde
   return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
 }
 
+/** The work grows with the square of the length, and what is longer was not typed. */
+const LONGEST_WORD = 128;
+
 /** The known word with the fewest edits from `word`: at most a third of its length, and never more than three. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   const limit = Math.min(3, Math.max(1, Math.floor(word.length / 3)));
   let best: string | undefined;
   let bestDistance = limit + 1;

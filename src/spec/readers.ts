@@ -57,7 +57,7 @@ export const size: Reader<number> = {
   read(value) {
     const bytes = typeof value === 'string' ? parseSize(value) : undefined;
     if (bytes !== undefined) return bytes > 0 ? accept(bytes) : refuse(`${showValue(value)} is too small`, 'write 1B or more');
-    const short = /^(\d+(?:\.\d+)?)\s*([KMGT])?i?b?$/i.exec(String(value));
+    const short = /^(\d+(?:\.\d+)?)\s*([KMGT])?i?b?$/i.exec(written(value));
     const unit = short?.[2]?.toUpperCase() ?? 'M';
     return mustBe('a size such as 512MiB or 2GB', value, short === null ? undefined : `write ${short[1]}${unit}iB`);
   },
@@ -101,7 +101,7 @@ export const flag: Reader<boolean> = {
   read(value) {
     if (value === true || value === 'true') return accept(true);
     if (value === false || value === 'false') return accept(false);
-    const word = String(value).toLowerCase();
+    const word = written(value).toLowerCase();
     return mustBe(
       'true or false',
       value,
@@ -135,7 +135,7 @@ export function form(pattern: RegExp, expected: string, fix?: (value: string) =>
   return {
     json: { type: 'string', pattern: `${pattern.source}|\\$\\{` },
     read(value) {
-      if (typeof value === 'string' && pattern.test(value)) return accept(value);
+      if (typeof value === 'string' && pattern.test(value) && !value.includes('\0')) return accept(value);
       const fixed = typeof value === 'string' ? fix?.(value) : undefined;
       return mustBe(expected, value, fixed !== undefined && pattern.test(fixed) ? `write ${fixed}` : undefined);
     },
@@ -164,6 +164,11 @@ export const plainText: Reader<string> = {
     return value.includes('\0') ? refuse('holds a NUL character') : accept(value);
   },
 };
+
+const TAG_NAME = /^(?!spin:)[^\s=,]{1,128}$/;
+
+/** The name of a tag, wherever it is written: what starts with `spin:` says whose a thing is, and is nobody's to set. */
+export const tagName = form(TAG_NAME, 'the name of a tag: up to 128 characters without spaces, = and ,; spin: is taken');
 
 /** A path; `~` is the shell's, not ours. */
 export const path: Reader<string> = {
@@ -215,6 +220,11 @@ export function either<A, B>(a: Reader<A>, b: Reader<B>, expected: string): Read
 function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** A scalar as text. What is none may say how it wants to be written, and is not asked. */
+function written(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function quoted(value: unknown): string | undefined {

@@ -34,7 +34,8 @@ function leaf<T>(reader: Reader<T>, description: string) {
 }
 
 const NAME = /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+// What every object has under that name cannot be set by a value.
+const VARIABLE = /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/;
 
 function named<T extends z.ZodType>(value: T, pattern: RegExp, expected: string) {
   return z.record(z.string().regex(pattern, { error: expected }), value);

@@ -51,13 +51,17 @@ export function parseSource(text: string, file: string): ParsedSource {
       lineCounter: lines,
       prettyErrors: false,
       strict: true,
-      uniqueKeys: true,
+      // It compares each key with each other: the reader below needs a look at each.
+      uniqueKeys: false,
       schema: 'core',
       merge: false,
     });
     for (const { message, pos } of [...document.errors, ...document.warnings])
       offsets.push([pos[0], { path: '', message: lowerFirst(message) }]);
-    if (offsets.length === 0) tree = createReader(document, spots, findings).read(document.contents, [], 0);
+    if (offsets.length === 0) {
+      const twice = (offset: number) => offsets.push([offset, { path: '', message: 'is not valid YAML: map keys must be unique' }]);
+      tree = createReader(document, spots, findings, twice).read(document.contents, [], 0);
+    }
   }
 
   const at = (offset: number) => {
@@ -113,7 +117,12 @@ function tooDeepAt(text: string): number | undefined {
 }
 
 /** Reads nodes into plain values. `toJS()` of the library does the same, but says nothing about where a value stood. */
-function createReader(document: ReturnType<typeof parseDocument>, spots: Map<string, Spot>, findings: Finding[]) {
+function createReader(
+  document: ReturnType<typeof parseDocument>,
+  spots: Map<string, Spot>,
+  findings: Finding[],
+  twice: (offset: number) => void,
+) {
   let nodes = 0;
 
   const read = (node: unknown, path: Path, depth: number, key?: number): unknown => {
@@ -155,6 +164,7 @@ function createReader(document: ReturnType<typeof parseDocument>, spots: Map<str
     for (const pair of items) {
       if (!isPair(pair)) continue;
       const name = keyOf(pair.key);
+      if (name !== undefined && Object.hasOwn(map, name)) twice(keySpot(pair.key).key ?? 0);
       if (name === undefined) {
         findings.push({ path, message: 'has a key that is not plain text' });
       } else if (name === '__proto__') {
@@ -202,8 +212,8 @@ function offsetOf(spots: Map<string, Spot>, text: string, path: Path, part: 'key
     if (spot === undefined) continue;
     const exact = length === path.length;
     if (snippet !== undefined && spot.value !== undefined) {
-      const found = text.indexOf(snippet, spot.value[0]);
-      if (found !== -1 && found < spot.value[1]) return found;
+      const found = text.slice(...spot.value).indexOf(snippet);
+      if (found !== -1) return spot.value[0] + found;
     }
     if (exact && part === 'value') return spot.value?.[0] ?? spot.key ?? 0;
     return spot.key ?? spot.value?.[0] ?? 0;

@@ -1,5 +1,5 @@
 import { isoTime } from '../../core/clock.ts';
-import { type Incarnation, isSpinId, type SpinId } from '../../core/ids.ts';
+import { type Incarnation, isIncarnation, isSpinId, type SpinId } from '../../core/ids.ts';
 import { OWNED, type Tags } from '../../core/tags.ts';
 import type { CreateRequest, InventoryScope } from '../provider.ts';
 
@@ -29,8 +29,8 @@ export interface Owner {
 
 export function ownerOf(tags: Tags): Owner | undefined {
   const [id, incarnation, state] = [tags[OWNED.id], tags[OWNED.incarnation], tags[OWNED.state]];
-  if (id === undefined || !isSpinId(id) || incarnation === undefined || state === undefined) return undefined;
-  return { id, incarnation: incarnation as Incarnation, resource: tags[OWNED.resource] ?? '', state };
+  if (id === undefined || !isSpinId(id) || incarnation === undefined || !isIncarnation(incarnation) || state === undefined) return undefined;
+  return { id, incarnation, resource: tags[OWNED.resource] ?? '', state };
 }
 
 /** True where an inventory of this scope lists what the owner has; `stateTag` is that of this process. */

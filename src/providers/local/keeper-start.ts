@@ -4,7 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 import type { Call, SpinRef } from '../provider.ts';
 import { askKeeper, type KeeperRequest, type KeeperStatus } from './control.ts';
-import { type Desired, type KeeperConfig, writeDocument, readDesired } from './keeper/state.ts';
+import { type Desired, type KeeperConfig, readConfig, readDesired, writeDocument } from './keeper/state.ts';
 import { KEEPER_INSTANCE, MARK_VARIABLE, RUN_VARIABLE, type SpinFolder, writeMark } from './layout.ts';
 
 const START_TIMEOUT_MS = 15_000;
@@ -72,6 +72,7 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
   if (desired === undefined) throw new Fault('not-found', 'spin-gone', `${start.config.id} has no keeper and no folder to start one from`);
   if (!existsSync(folder.config)) await writeKeeperFiles(folder, start.config, desired.deadline);
   const { id, incarnation, stateTag } = start.config;
+  const withheld = Object.fromEntries((readConfig(folder.config)?.withhold ?? []).map((name) => [name, undefined]));
   const mark = writeMark({ state: stateTag, id, incarnation, resource: 'keeper.keeper@1', instance: KEEPER_INSTANCE });
   const [program, ...args] = start.command;
   const log = openSync(folder.keeperLog, 'a', 0o600);
@@ -81,7 +82,7 @@ async function launch(folder: SpinFolder, start: KeeperStart, call: Call): Promi
     const child = process.getBuiltinModule('node:child_process').spawn(program, [...args, folder.root], {
       detached: true,
       stdio: ['ignore', log, log],
-      env: { ...start.env, [MARK_VARIABLE]: mark, [RUN_VARIABLE]: undefined },
+      env: { ...start.env, ...withheld, [MARK_VARIABLE]: mark, [RUN_VARIABLE]: undefined },
       cwd: '/',
     });
     child.once('error', (thrown) => (problem = messageOf(thrown)));

@@ -149,7 +149,7 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
     case 'keeper':
       makeFolder(folder);
       claimFence(folder.fences, request.fence);
-      await writeKeeperFiles(folder, start.config, request.deadline);
+      await writeKeeperFiles(folder, { ...start.config, withhold: desire.withhold ?? [] }, request.deadline);
       await startKeeper(folder, start, call);
       return { folder: folder.root };
     case 'secret': {

@@ -91,6 +91,8 @@ export interface KeeperConfig {
   readonly ports: { readonly from: number; readonly to: number };
   readonly logs: { readonly maxBytes: number; readonly files: number };
   readonly selfCommand: readonly [string, ...string[]];
+  /** Variables that neither the keeper nor anything below it inherits, as they hold secrets. */
+  readonly withhold?: readonly string[];
 }
 
 /** @throws Fault `invalid` `state-damaged`; undefined where the file is not there, as for the next two */
