@@ -3,7 +3,7 @@ import { parseSpinId, type SpinId } from '../core/ids.ts';
 import { isKept } from '../core/tags.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
-import { runEvacuation } from '../lifecycle/evacuate.ts';
+import { hasToEvacuate, runEvacuation } from '../lifecycle/evacuate.ts';
 import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
 import { turnedDown } from '../lifecycle/release.ts';
 import type { Work } from '../lifecycle/work.ts';
@@ -141,6 +141,13 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
     id,
     command: 'down',
     take: 'preempt',
+    change: (record, now) => {
+      if (record.releasedAt !== undefined || (request.incarnation !== undefined && request.incarnation !== record.incarnation))
+        return record;
+      // Loaded while the disk is busy with the lease; who needs it is told what went wrong.
+      app.provider(record.provider).catch(() => undefined);
+      return hasToEvacuate(record) ? record : turnedDown(record, now);
+    },
     ...waiting(request.wait),
   });
   if (session === undefined) return releaseUnrecorded(app, id, request.incarnation);
@@ -167,11 +174,12 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
  */
 export async function takeDown(app: App, work: Work, regardless: boolean): Promise<DownResult> {
   const { session, call } = work;
+  const began = call.clock.now();
   const before = session.record;
   const held = Object.values(before.resources);
   try {
-    if (before.readyAt !== undefined && before.desired === 'up') await runEvacuation(work, regardless);
-    await session.update((record) => turnedDown(record, call.clock.now()));
+    if (hasToEvacuate(before)) await runEvacuation(work, regardless);
+    if (session.record.desired === 'up') await session.update((record) => turnedDown(record, call.clock.now()));
     await dissolve(work);
   } catch (thrown) {
     if (!call.signal.aborted) await noteFailure(work, thrown);
@@ -182,7 +190,7 @@ export async function takeDown(app: App, work: Work, regardless: boolean): Promi
   // The ledger first: a tombstone makes room for the next life, and what this one cost must be kept by then.
   const cost = await settleLedger(app, session.record, releasedAt);
   const released = await session.update((record) => ({ ...record, updatedAt: releasedAt, releasedAt }));
-  call.emit({ type: 'spin.released', ms: releasedAt - before.updatedAt, data: { resources: held.length, secrets, left: 0 } });
+  call.emit({ type: 'spin.released', ms: releasedAt - began, data: { resources: held.length, secrets, left: 0 } });
   const events = await app.store.events(released.id, released.incarnation);
   await session.remove();
   return {

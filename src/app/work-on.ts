@@ -16,6 +16,8 @@ export interface TakeLease {
   readonly waitMs?: number;
   /** Ends the wait, with its reason. */
   readonly timeout?: AbortSignal;
+  /** What changes with the write that takes the lease, of a record that is there and not released. */
+  readonly change?: (record: SpinRecord, now: number) => SpinRecord;
   readonly create?: () => SpinRecord;
 }
 
@@ -30,6 +32,7 @@ export function takeLease(app: App, lease: TakeLease): Promise<Session | undefin
     take: lease.take,
     signal: lease.timeout === undefined ? app.signal : AbortSignal.any([app.signal, lease.timeout]),
     ...(lease.waitMs === undefined ? {} : { waitMs: lease.waitMs }),
+    ...(lease.change === undefined ? {} : { change: lease.change }),
     ...(lease.create === undefined ? {} : { create: lease.create }),
   });
 }
@@ -40,7 +43,9 @@ export function workOn(app: App, session: Session, provider: Provider, deadline?
   return {
     session,
     provider,
-    stateTag: app.stateTag,
+    get stateTag() {
+      return app.stateTag;
+    },
     call: { clock: app.clock, signal: AbortSignal.any(signals), emit: emitterFor(app, spinOf(session.record)) },
   };
 }

@@ -50,7 +50,10 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
       aws: settings.aws,
       version: VERSION,
       templatesDir: installation.templates,
-      stateTag: stateTag(),
+      // Not before it is asked for: what tells our processes apart is a digest, and ending what a keeper runs needs none.
+      get stateTag() {
+        return stateTag();
+      },
       env,
       prices: settings.prices,
       ports: settings.ports,
@@ -66,7 +69,6 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
     clock: systemClock,
     store,
     config,
-    // Not before it is asked for: listing spins needs no digest.
     get stateTag() {
       return stateTag();
     },

@@ -1,17 +1,47 @@
 /** What can be told of a command line without a parser for it. */
 import type { Command, Input } from './command.ts';
-import { GLOBAL_OPTIONS } from './options.ts';
+import { GLOBAL_OPTIONS, YES } from './options.ts';
 import type { Globals, Parsed } from './program.ts';
 
 /** Values of options as commander names them: `on-failure` is `onFailure`. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The reading of a line that is the name of a command and nothing else, as of `spin ls`; undefined for every other. */
+/**
+ * The reading of a line that is the name of a command, what it is about, and switches, each a word of its own, as of `spin ls` and
+ * `spin down web --yes`; undefined for every other, and for all that is wrong.
+ */
 export function readBare(argv: readonly string[], commands: readonly Command[]): Parsed | undefined {
-  const command = argv.length === 1 ? commands.find(({ name }) => name === argv[0]) : undefined;
-  if (command === undefined || command.args.some(({ form }) => form.startsWith('<'))) return undefined;
-  const globals = globalsOf({});
-  return { kind: 'run', command, globals, input: inputOf(command, {}, [], globals) };
+  const [name, ...rest] = argv;
+  const command = commands.find((each) => each.name === name);
+  if (command === undefined) return undefined;
+  const given = rest.filter((word) => !word.startsWith('-'));
+  const switches = rest.filter((word) => word.startsWith('-')).map((word) => switchNamed(command, word));
+  const positionals = positionalsOf(command, given);
+  if (positionals === undefined || switches.includes(undefined)) return undefined;
+  const values = Object.fromEntries(switches.map((each) => [each, true]));
+  const globals = globalsOf(values);
+  return { kind: 'run', command, globals, input: inputOf(command, values, positionals, globals) };
+}
+
+/** The option that a word turns on, as commander names it; undefined for one that takes a value, turns something off, or is unknown. */
+function switchNamed(command: Command, word: string): string | undefined {
+  const all = [...command.options, ...(command.asks === true ? [YES] : []), ...GLOBAL_OPTIONS];
+  const flags = all.find((option) => option.flags.split(', ').includes(word))?.flags;
+  const long = flags?.split(', ').at(-1);
+  return long === undefined || long.includes(' ') || long.startsWith('--no-') ? undefined : optionName(long.slice(2));
+}
+
+/** The words for each argument of a command; undefined where there are too few or too many, or one may be an option of another program. */
+function positionalsOf({ args }: Command, given: readonly string[]): readonly (string | readonly string[] | undefined)[] | undefined {
+  const variadic = args.at(-1)?.form.includes('...') === true;
+  const required = args.filter(({ form }) => form.startsWith('<')).length;
+  if (given.length < required || (!variadic && given.length > args.length)) return undefined;
+  if (args.some(({ completes, choices }) => completes === 'shell' || choices !== undefined)) return undefined;
+  return args.map((_arg, index) => (variadic && index === args.length - 1 ? given.slice(index) : given[index]));
+}
+
+function optionName(name: string): string {
+  return name.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
 }
 
 export function globalsOf(values: Values): Globals {
@@ -34,7 +64,7 @@ export function inputOf(
 ): Input {
   const names = command.args.map((argument) => argument.form.replace(/[<>[\].]/g, ''));
   const positional = (name: string) => positionals[names.indexOf(name)];
-  const value = (option: string) => values[option.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase())];
+  const value = (option: string) => values[optionName(option)];
   const text = (found: unknown): string | undefined => (typeof found === 'string' ? found : undefined);
   const texts = (found: unknown): readonly string[] => (Array.isArray(found) ? found.filter((each) => typeof each === 'string') : []);
   return {

@@ -63,6 +63,17 @@ export function makeIncarnation(now: number, random: Uint8Array = crypto().rando
   return (time + base32(random).slice(0, 16)) as Incarnation;
 }
 
+/**
+ * A name that no other file has or had: 48 bits of time, 80 of chance. They need not be secret, so no cryptography is loaded for them.
+ * @param now milliseconds since the epoch
+ */
+export function makeFileName(now: number): string {
+  return makeIncarnation(
+    now,
+    Uint8Array.from({ length: 10 }, () => Math.floor(Math.random() * 256)),
+  );
+}
+
 /** When an incarnation began, in milliseconds since the epoch; NaN where the text is not one. */
 export function incarnationTime(incarnation: Incarnation): number {
   if (incarnation.length !== 26) return Number.NaN;

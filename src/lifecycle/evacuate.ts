@@ -1,7 +1,13 @@
 import { messageOf, SpinError } from '../core/errors.ts';
 import type { Hook } from '../spec/spec.ts';
 import { bindCommand } from '../spec/bindings.ts';
+import type { SpinRecord } from '../store/record.ts';
 import { bindingsOf, type Work } from './work.ts';
+
+/** True where a hook is to run before anything of a spin is drained: it has served, and nobody has begun to take it down. */
+export function hasToEvacuate({ spec, readyAt, desired }: SpinRecord): boolean {
+  return spec.evacuate !== undefined && readyAt !== undefined && desired === 'up';
+}
 
 /** Runs the evacuation hook of a spin, if it has one, on this machine, in the folder of its spec.
  * @param regardless a failed hook is told and passed over

@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import { digest } from '../core/ids.ts';
 import { addMoney, costOver, type Known, type NanoUsd } from '../core/money.ts';
 import type { DatabaseSpec, ServiceSpec, Spec, VolumeSource } from '../spec/spec.ts';
@@ -8,6 +9,8 @@ import { graphOrder } from './graph.ts';
 export interface PlanWorld {
   readonly kinds: readonly ResourceKind[];
   readonly price: (shape: Shape) => Known<NanoUsd>;
+  /** Instances run on other machines: where the spec lies on this one makes no difference to them. */
+  readonly elsewhere?: boolean;
 }
 
 /** What the price of one instance of a resource depends on. */
@@ -24,17 +27,19 @@ export const KEEPER: ResourceAddress = 'keeper.keeper';
 export const IDENTITY: ResourceAddress = 'identity.identity';
 
 /** Builds the resource graph of a spec. Pure. */
-export function buildPlan(spec: Spec, world: PlanWorld): Plan {
+export function buildPlan(authored: Spec, world: PlanWorld): Plan {
+  const spec = world.elsewhere === true ? unplaced(authored) : authored;
   const drafts = [
     { address: KEEPER, desire: { kind: 'keeper' as const, withhold: secretVariables(spec) }, needs: [] },
     // Without a secret there is nothing that an instance would need a role for.
     ...(Object.keys(spec.secrets).length === 0
       ? []
       : [{ address: IDENTITY, desire: { kind: 'identity' as const, secrets: Object.keys(spec.secrets).toSorted() }, needs: [KEEPER] }]),
-    ...Object.entries(spec.secrets).map(([name, source]) => ({
+    // A secret is read here, wherever what uses it runs.
+    ...Object.entries(authored.secrets).map(([name, source]) => ({
       address: `secret.${name}`,
       // A file's path is absolute; only a command has a folder to run in.
-      desire: { kind: 'secret' as const, name, source, ...(source.from === 'command' ? { baseDir: spec.baseDir } : {}) },
+      desire: { kind: 'secret' as const, name, source, ...(source.from === 'command' ? { baseDir: authored.baseDir } : {}) },
       needs: [KEEPER],
     })),
     ...Object.entries(spec.volumes).map(([name, source]) => ({
@@ -122,6 +127,22 @@ function draftsOfService(spec: Spec, service: ServiceSpec): Draft[] {
   ];
 }
 
+/** The spec as it reads from every folder: a laptop and a CI job that bring up the same one must not replace each other's instances. */
+function unplaced(spec: Spec): Spec {
+  const inside = (path: string): string => join('/', relative(spec.baseDir, path));
+  return {
+    ...spec,
+    baseDir: '/',
+    services: Object.fromEntries(Object.entries(spec.services).map(([name, service]) => [name, { ...service, dir: inside(service.dir) }])),
+    secrets: Object.fromEntries(
+      Object.entries(spec.secrets).map(([name, source]) => [
+        name,
+        source.from === 'file' ? { ...source, path: inside(source.path) } : source,
+      ]),
+    ),
+  };
+}
+
 function secretVariables(spec: Spec): readonly string[] {
   return Object.values(spec.secrets)
     .flatMap((source) => (source.from === 'env' ? [source.variable] : []))
@@ -200,8 +221,10 @@ function digestOf(spec: Spec, desire: Desire): string {
     case 'keeper':
       // What runs already inherited what it did.
       return digest({ kind: desire.kind });
-    case 'identity':
     case 'secret':
+      // Of which folder of which machine it was read does not make it another one.
+      return digest({ kind: desire.kind, name: desire.name, source: spec.secrets[desire.name] });
+    case 'identity':
     case 'database':
       return digest(desire);
   }

@@ -21,12 +21,7 @@ export class Fault extends Error {
   /** The next thing to type, where one is known. */
   readonly hint: string | undefined;
 
-  constructor(
-    kind: FaultKind,
-    faultClass: string,
-    message: string,
-    detail: FaultDetail = {},
-  ) {
+  constructor(kind: FaultKind, faultClass: string, message: string, detail: FaultDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'Fault';
     this.kind = kind;

@@ -246,6 +246,8 @@ export interface Provider {
   readonly name: string;
   /** The kinds of resource it makes; a plan holds no others. */
   readonly kinds: readonly ResourceKind[];
+  /** Its instances run on other machines than this one, and know nothing of its folders. */
+  readonly elsewhere?: boolean;
 
   /** What of a spec it cannot do, one line each; empty where it can do everything. Pure. */
   unsupported(spec: Spec): readonly string[];

@@ -8,7 +8,7 @@ export interface ProviderSetup {
   readonly stateDir: string;
   /** Absolute folder for what may be lost. */
   readonly cacheDir: string;
-  /** Digest of the state location. */
+  /** Digest of the state location; made when it is first read. */
   readonly stateTag: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prices: { readonly local: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> } };
@@ -25,5 +25,20 @@ export interface ProviderSetup {
 /** Every provider, by the name that a spec gives it; loaded when it is first asked for. A new one is a folder and a line here. */
 export const PROVIDERS: Readonly<Record<string, (setup: ProviderSetup) => Promise<Provider>>> = {
   aws: async ({ aws: settings, ...setup }) => (await import('./aws/aws.ts')).createAwsProvider({ ...setup, settings }),
-  local: async (setup) => (await import('./local/local.ts')).createLocalProvider({ ...setup, prices: setup.prices.local }),
+  local: async (setup) => {
+    const { createLocalProvider } = await import('./local/local.ts');
+    const { stateDir, prices, ports, logs, env, keeperCommand, selfCommand } = setup;
+    return createLocalProvider({
+      stateDir,
+      prices: prices.local,
+      ports,
+      logs,
+      env,
+      keeperCommand,
+      selfCommand,
+      get stateTag() {
+        return setup.stateTag;
+      },
+    });
+  },
 };

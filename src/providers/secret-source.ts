@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { exactDuration } from '../core/duration.ts';
@@ -31,7 +30,9 @@ async function valueOf(name: string, source: SecretSource, io: SecretIo): Promis
   switch (source.from) {
     case 'generate':
       // URL-safe base64 carries 6 bits a character: needs no quoting in URLs, shells or YAML.
-      return randomBytes(Math.ceil((source.length * 3) / 4))
+      return process
+        .getBuiltinModule('node:crypto')
+        .randomBytes(Math.ceil((source.length * 3) / 4))
         .toString('base64url')
         .slice(0, source.length);
     case 'env': {

@@ -3,9 +3,9 @@ import { basename, dirname, join } from 'node:path';
 import { pid } from 'node:process';
 import type { Clock } from '../core/clock.ts';
 import { SpinError, systemCode } from '../core/errors.ts';
-import { type Incarnation, isSpinId, makeIncarnation, type SpinId } from '../core/ids.ts';
+import { type Incarnation, isSpinId, makeFileName, type SpinId } from '../core/ids.ts';
 import { stateProblem } from './disk.ts';
-import { followJournal, journaled, journalFile, journalFolder, openJournal, readJournal } from './journal.ts';
+import { flushJournals, followJournal, journaled, journalFile, journalFolder, openJournal, readJournal } from './journal.ts';
 import { isExpired } from './lease.ts';
 import { ledgerFile, readLedger, settle } from './ledger.ts';
 import { openOutlineCache } from './outline-cache.ts';
@@ -38,7 +38,7 @@ export function createFileStore(options: FileStoreOptions): Store {
   const spins = join(dir, 'spins');
   const drafts = join(dir, 'drafts');
   const ledger = ledgerFile(dir);
-  const draftName = (): string => makeIncarnation(clock.now());
+  const draftName = (): string => makeFileName(clock.now());
 
   const readRecord = (id: SpinId): StoredRecord | undefined => {
     const newest = readNewest(`${spins}/${id}`);
@@ -89,6 +89,11 @@ export function createFileStore(options: FileStoreOptions): Store {
       }),
 
     append: (event) => openJournal(journalFile(dir, event.id, event.incarnation)).append(event),
+
+    flush: () => {
+      flushJournals();
+      return Promise.resolve();
+    },
 
     events: (id, incarnation) =>
       reading(journalFolder(dir, id), () => {

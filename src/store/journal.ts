@@ -5,12 +5,15 @@ import { systemCode } from '../core/errors.ts';
 import { EVENTS, type SpinEvent } from '../core/events.ts';
 import type { Incarnation, SpinId } from '../core/ids.ts';
 import { PHASES } from '../core/phases.ts';
-import { appendLine, parseLines, readLines } from './lines.ts';
+import { appendText, parseLines, readLines } from './lines.ts';
 import { faultNote, type Fields, fits, isMembers, maybe, number, oneOf, text } from './shape.ts';
 
 /** Takes the events of one incarnation. */
 export interface Journal {
-  /** Appends one event. Best effort: never throws, and is never waited for. */
+  /**
+   * Appends one event. Best effort: never throws, and is never waited for. What is appended in one turn of the event loop is one write at
+   * its end; before that, whoever reads in this process finds it nevertheless.
+   */
   append(event: SpinEvent): void;
 }
 
@@ -30,6 +33,7 @@ export function journalFolder(dir: string, id: SpinId): string {
 
 /** The incarnations that have a journal, oldest first. @throws system errors */
 export function journaled(dir: string, id: SpinId): readonly Incarnation[] {
+  flushJournals();
   try {
     return readdirSync(journalFolder(dir, id))
       .filter((name) => name.endsWith(ENDING))
@@ -46,16 +50,43 @@ export function openJournal(file: string): Journal {
   return {
     append: (event) => {
       try {
-        appendLine(file, event);
+        keep(file, JSON.stringify(event));
       } catch {
-        // The journal is derived: a full disk must stop the record's next write, not the work under way.
+        // An event that is no JSON tells nothing.
       }
     },
   };
 }
 
+/** Lines that this process has yet to write, by file. */
+const unwritten = new Map<string, string[]>();
+let endsWatched = false;
+
+function keep(file: string, line: string): void {
+  const lines = unwritten.get(file);
+  if (lines !== undefined) return void lines.push(line);
+  if (unwritten.size === 0) setImmediate(flushJournals);
+  unwritten.set(file, [line]);
+  // Whatever ends this process, but a kill.
+  if (!endsWatched) process.once('exit', flushJournals);
+  endsWatched = true;
+}
+
+/** Writes what was appended to the journals in this process. Never throws. */
+export function flushJournals(): void {
+  for (const [file, lines] of unwritten) {
+    unwritten.delete(file);
+    try {
+      appendText(file, lines.join('\n'));
+    } catch {
+      // The journal is derived: a full disk must stop the record's next write, not the work under way.
+    }
+  }
+}
+
 /** The events of a journal, without lines that are torn or of a type that this spin does not know. @throws system errors */
 export function readJournal(file: string): readonly SpinEvent[] {
+  flushJournals();
   return readLines(file).filter(isEvent);
 }
 
@@ -69,6 +100,7 @@ export function followJournal(
   clock: Clock,
   signal: AbortSignal,
 ): AsyncGenerator<SpinEvent, void, void> {
+  flushJournals();
   return follow(file, from === 'start' ? 0 : sizeOf(file), clock, signal);
 }
 

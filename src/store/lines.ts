@@ -8,10 +8,15 @@ const NEWLINE = 0x0a;
 
 /** Appends one document. A torn line before it is closed first, so that it spoils nothing but itself. @throws system errors */
 export function appendLine(file: string, document: unknown): void {
+  appendText(file, JSON.stringify(document));
+}
+
+/** Appends documents that are JSON already, a line each, without a newline at the end. @throws system errors */
+export function appendText(file: string, lines: string): void {
   const fd = openToAppend(file);
   try {
-    // One write(2) per line: that is what keeps the lines of two processes apart.
-    writeAll(fd, Buffer.from(`${endsInsideLine(fd) ? '\n' : ''}${JSON.stringify(document)}\n`));
+    // One write(2): that is what keeps the lines of two processes apart.
+    writeAll(fd, Buffer.from(`${endsInsideLine(fd) ? '\n' : ''}${lines}\n`));
   } finally {
     closeSync(fd);
   }

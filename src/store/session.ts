@@ -42,6 +42,8 @@ export interface SessionOptions {
   /** Ends the wait, with its reason. */
   readonly signal?: AbortSignal;
   readonly leaseMs?: number;
+  /** What changes with the very write that takes the lease, of a record that is there: whoever reads it is ours, or sees neither. */
+  readonly change?: (record: SpinRecord, now: number) => SpinRecord;
   /** Makes the first record where there is none, or only a tombstone. */
   readonly create?: () => SpinRecord;
 }
@@ -77,7 +79,8 @@ export async function openSession(options: SessionOptions): Promise<Session | un
 /** A tombstone that nobody works on makes room for a new record; without `create` it is taken as it is, to be removed. */
 function recordToHold(stored: StoredRecord | undefined, options: SessionOptions, now: number): SpinRecord | undefined {
   const tombstone = stored?.record.releasedAt !== undefined && isFree(stored.lease, now, options.holder.host, options.alive);
-  return stored === undefined || tombstone ? (options.create?.() ?? stored?.record) : stored.record;
+  if (stored === undefined || tombstone) return options.create?.() ?? stored?.record;
+  return options.change?.(stored.record, now) ?? stored.record;
 }
 
 async function write(

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { asksForJson, readBare } from '../../src/cli/line.ts';
+import { GLOBAL_OPTIONS, YES } from '../../src/cli/options.ts';
 import { parse } from '../../src/cli/program.ts';
 import { SpinError } from '../../src/core/errors.ts';
 
@@ -42,10 +44,65 @@ describe('a command line', () => {
     else expect(bare.kind === 'run' && answersOf(bare)).toEqual(answersOf(run(name)));
   });
 
-  it('that is more or other than a command is for the parser', () => {
-    for (const argv of [[], ['lss'], ['ls', '--wide'], ['-q', 'ls'], ['help'], ['--help'], ['ls', 'web']]) {
-      expect(readBare(argv, COMMANDS)).toBeUndefined();
+  it('that holds a value, or is wrong, is for the parser', () => {
+    const lines = [
+      '',
+      'lss',
+      '-q ls',
+      'help',
+      '--help',
+      'ls web',
+      'ls -o json',
+      'down --wait',
+      'down -yq',
+      'down --no-color',
+      'down --yes=1',
+    ];
+    for (const line of [...lines, 'down -- web', 'down -', 'up --yes', 'exec web api ls', 'completion zsh', 'status web api']) {
+      expect(readBare(line === '' ? [] : line.split(' '), COMMANDS), line).toBeUndefined();
     }
+  });
+
+  it('of names and switches needs no parser', () => {
+    for (const line of ['ls --wide', 'down web --yes', 'down -q a b -y --force', 'status web -v']) {
+      expect(readBare(line.split(' '), COMMANDS), line).toBeDefined();
+    }
+  });
+
+  it('is read without the parser exactly as with it, or not at all', () => {
+    const options = COMMANDS.flatMap((command) => [...command.options, ...GLOBAL_OPTIONS, YES]).flatMap(({ flags }) => flags.split(/, | /));
+    const words = [
+      ...options,
+      'web',
+      'a b',
+      '',
+      '-',
+      '--',
+      '-yq',
+      '--yes=1',
+      '--ye',
+      '-o=json',
+      '--output=json',
+      'help',
+      'json',
+      'down',
+      '__proto__',
+    ];
+    const line = fc.tuple(
+      fc.constantFrom(...COMMANDS.map(({ name }) => name)),
+      fc.array(fc.constantFrom(...words, '-y', '-q', 'web'), { maxLength: 5 }),
+    );
+    let read = 0;
+    fc.assert(
+      fc.property(line, ([name, rest]) => {
+        const bare = readBare([name, ...rest], COMMANDS);
+        if (bare?.kind !== 'run') return;
+        read++;
+        expect(answersOf(bare)).toEqual(answersOf(run(name, ...rest)));
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(read).toBeGreaterThan(100);
   });
 
   it('takes global options before and after the command', () => {

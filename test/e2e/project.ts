@@ -91,8 +91,11 @@ export function fixture(name: string): string {
   return join(ROOT, 'test/fixtures', name);
 }
 
-/** @param name of the folder that everything is in */
-export function project(name = 'project'): Project {
+/**
+ * @param name of the folder that everything is in
+ * @param more environment of its commands, such as where a cloud is found; what it leads to must be there until the project is cleaned up
+ */
+export function project(name = 'project', more: Readonly<Record<string, string>> = {}): Project {
   const tag = randomBytes(8).toString('hex');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'spin-e2e-')));
   const [dir, state, home] = [join(root, name), join(root, name, '.state'), join(root, 'home')];
@@ -107,6 +110,7 @@ export function project(name = 'project'): Project {
     XDG_CACHE_HOME: join(ROOT, 'node_modules/.cache/spin-e2e'),
     SPIN_STATE: state,
     [PLACE_VARIABLE]: tag,
+    ...more,
   };
   const going = new Set<Started>();
 

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
+import { noteCall } from '../aws/noted.ts';
 
 export type S3Action = 'PutObject' | 'GetObject' | 'HeadObject' | 'DeleteObject' | 'ListObjectsV2';
 
@@ -86,6 +87,7 @@ export async function startFakeS3(options: FakeS3Options): Promise<FakeS3> {
     const url = new URL(incoming.url ?? '/', 'http://s3');
     const [, bucket = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
     const body = await read(incoming);
+    noteCall({ method: incoming.method ?? 'GET', path: incoming.url ?? '/', headers: incoming.headers, body });
     const action = actionOf(incoming.method, rest.join('/'));
     outgoing.sendDate = false;
     outgoing.setHeader('date', new Date(now()).toUTCString());

@@ -53,6 +53,23 @@ describe('the graph', () => {
     ]);
   });
 
+  it('is the same from every folder for a provider whose instances run elsewhere', () => {
+    const moved = (dir: string) => {
+      const spec = specOf({ db: { secrets: ['key'] } }, { secrets: { key: { from: 'file', path: `${dir}/key.txt` } } });
+      return {
+        ...spec,
+        baseDir: dir,
+        services: Object.fromEntries(Object.entries(spec.services).map(([name, one]) => [name, { ...one, dir: `${dir}/app` }])),
+      };
+    };
+    const digests = (dir: string, elsewhere: boolean) =>
+      buildPlan(moved(dir), { kinds: ['secret', 'service'], price: () => 0, elsewhere }).resources.map((resource) => resource.digest);
+    expect(digests('/home/ada/shop', true)).toEqual(digests('/ci/build/shop', true));
+    expect(digests('/home/ada/shop', false)).not.toEqual(digests('/ci/build/shop', false));
+    const [secret] = buildPlan(moved('/ci'), { kinds: ['secret'], price: () => 0, elsewhere: true }).resources;
+    expect(secret?.desire).toMatchObject({ source: { path: '/ci/key.txt' } });
+  });
+
   it('refuses a cycle, which the check of the spec ruled out', () => {
     const nodes = [
       { address: 'a', needs: ['b'] },

@@ -298,6 +298,7 @@ describe('a state folder that cannot be used', () => {
     await expect(store.ledger()).rejects.toMatchObject(problem);
     await expect(store.settle(sampleEntry(record))).rejects.toMatchObject(problem);
     expect(() => store.append(sampleEvent(record, 'one'))).not.toThrow();
+    await expect(store.flush?.()).resolves.toBeUndefined();
   });
 
   it('leaves the record whole when the disk is full in the middle of a write', async () => {

@@ -1,9 +1,11 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { SpinEvent } from '../../src/core/events.ts';
-import { journaled, journalFile, followJournal, openJournal, readJournal } from '../../src/store/journal.ts';
+import { flushJournals, journaled, journalFile, followJournal, openJournal, readJournal } from '../../src/store/journal.ts';
 import { sampleEvent, sampleRecord } from './samples.ts';
 import { stateFolder } from './state-folder.ts';
 
@@ -28,7 +30,38 @@ describe('a journal', () => {
     const journal = openJournal(file);
     journal.append(one);
     journal.append(two);
+    flushJournals();
     expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(one)}\n${JSON.stringify(two)}\n`);
+    expect(readJournal(file)).toEqual([one, two]);
+  });
+
+  it('is written at the end of the turn in which something was appended, in the order of the appends', async () => {
+    const [file, other] = [freshFile(), freshFile()];
+    openJournal(file).append(one);
+    openJournal(other).append(two);
+    openJournal(file).append(two);
+    expect(existsSync(file)).toBe(false);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(one)}\n${JSON.stringify(two)}\n`);
+    expect(readFileSync(other, 'utf8')).toBe(`${JSON.stringify(two)}\n`);
+  });
+
+  it.each(['process.exit(3)', 'throw new TypeError("bug")'])('is written before a process ends by %s', (end) => {
+    const file = freshFile();
+    const code = `import { openJournal } from ${JSON.stringify(fileURLToPath(new URL('../../src/store/journal.ts', import.meta.url)))};
+      openJournal(${JSON.stringify(file)}).append(${JSON.stringify(one)}); ${end};`;
+    expect(spawnSync(process.execPath, ['--input-type=module', '-e', code]).status).toBeGreaterThan(0);
+    expect(readJournal(file)).toEqual([one]);
+  });
+
+  it('keeps the events around one that cannot be written', () => {
+    const file = freshFile();
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    const journal = openJournal(file);
+    journal.append(one);
+    journal.append({ ...one, data: circular });
+    journal.append(two);
     expect(readJournal(file)).toEqual([one, two]);
   });
 
@@ -71,6 +104,7 @@ describe('a journal', () => {
   it('never throws at its writer', () => {
     const file = fileWith('');
     expect(() => openJournal(`${file}/below-a-file`).append(one)).not.toThrow();
+    expect(() => flushJournals()).not.toThrow();
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     expect(() => openJournal(file).append({ ...one, data: circular })).not.toThrow();

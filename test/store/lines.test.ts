@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { SpinError } from '../../src/core/errors.ts';
 import { stateProblem } from '../../src/store/disk.ts';
-import { openJournal } from '../../src/store/journal.ts';
+import { flushJournals, openJournal } from '../../src/store/journal.ts';
 import { appendLine, parseLines, readLines } from '../../src/store/lines.ts';
 import { sampleEvent, sampleRecord } from './samples.ts';
 import { stateFolder } from './state-folder.ts';
@@ -43,6 +43,7 @@ it.skipIf(!existsSync('/dev/full'))('fails where the disk is full, which a journ
     hint: 'free some space, then run the command again',
   });
   expect(() => openJournal('/dev/full').append(sampleEvent(sampleRecord(), 'one'))).not.toThrow();
+  expect(() => flushJournals()).not.toThrow();
 });
 
 it('tells bugs from what a disk refuses', () => {

@@ -1,4 +1,4 @@
-import { incarnationTime } from '../../core/ids.ts';
+import { type Incarnation, incarnationTime } from '../../core/ids.ts';
 import { Fault, type FaultKind } from '../fault.ts';
 import type { Call, SpinRef, Target } from '../provider.ts';
 import { CONSISTENCY_WINDOW_MS, isFresh } from './observing.ts';
@@ -13,6 +13,8 @@ const OPEN: ReadonlySet<FaultKind> = new Set<FaultKind>(['transient']);
 export class Asked {
   /** Milliseconds since the epoch of a request that was not answered; undefined once it was. */
   readonly #requests = new Map<string, number | undefined>();
+  /** When this process saw that nothing of a life was there, by incarnation. */
+  readonly #settled = new Map<Incarnation, number>();
 
   /** Sends a creating request. @throws what `send` throws */
   async creating<T>({ spin, key }: Pick<Target, 'spin' | 'key'>, call: Call, send: () => Promise<T>): Promise<T> {
@@ -27,12 +29,27 @@ export class Asked {
     }
   }
 
+  /** Notes that nothing of this life is there. */
+  settle({ incarnation }: SpinRef, call: Call): void {
+    this.#settled.set(incarnation, call.clock.now());
+  }
+
+  /**
+   * True where the request is the first of its key by anyone: nothing was there, the intent was written down only after that, and this process,
+   * which wrote it, has not sent it yet. Such a request need not look for what an earlier one made.
+   */
+  isFirst({ spin, key, requestedAt, handle }: Target): boolean {
+    const settledAt = this.#settled.get(spin.incarnation);
+    if (handle !== undefined || requestedAt === undefined || settledAt === undefined) return false;
+    return requestedAt >= settledAt && !this.#requests.has(keyOf(spin, key));
+  }
+
   /** True while what is not shown may have been made all the same. */
   mayBeHidden(target: Target, call: Call): boolean {
     if (target.handle !== undefined) return isFresh(target, call);
     const { spin, key, requestedAt = incarnationTime(spin.incarnation) } = target;
     const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : requestedAt;
-    return began !== undefined && call.clock.now() - began < CONSISTENCY_WINDOW_MS;
+    return began !== undefined && Math.abs(call.clock.now() - began) < CONSISTENCY_WINDOW_MS;
   }
 }
 

@@ -55,6 +55,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
 
   return {
     name: 'aws',
+    elsewhere: true,
     kinds: [
       ...(settings.schedulerRole === undefined ? [] : (['keeper'] as const)),
       ...(['identity', 'secret', 'volume', 'database', 'firewall', 'service'] as const),
@@ -63,18 +64,26 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
 
     unsupported: (spec: Spec) => unsupported(spec, settings),
 
-    locate: async (spec, call) => (await import('./place.ts')).locate(clouds, spec, call),
+    locate: async (spec, call) => {
+      const [{ locate }, { askAhead }] = await Promise.all([import('./place.ts'), import('./preflight/early.ts')]);
+      // Only what is new is located, and that is what a preflight is made of next.
+      askAhead(clouds.in(await clouds.region(spec.region)), spec, call);
+      return locate(clouds, spec, call);
+    },
 
     quote: async (spec, call) => {
-      book ??= (await import('./price/prices.ts')).openPrices(clouds, options);
-      await book.quote(spec, call);
+      const [{ openPrices }, { askAhead }] = await Promise.all([import('./price/prices.ts'), import('./preflight/early.ts')]);
+      book ??= openPrices(clouds, options);
+      const cloud = clouds.in(await clouds.region(spec.region));
+      // What has prices to ask for is most likely new; a spin that stands has asked for nothing when nothing is due.
+      await book.quote(spec, call, () => askAhead(cloud, spec, call));
     },
 
     price: (shape) => book?.price(shape) ?? 'unknown',
 
     preflight: async (spin, plan, call) => {
       const [{ preflight }, region] = await Promise.all([import('./preflight/preflight.ts'), regionOf(spin, call)]);
-      return preflight(region.cloud, spin, plan, call);
+      return preflight(region, spin, plan, book, call);
     },
 
     create: (request, call) => {
@@ -160,49 +169,83 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
   };
 }
 
+/**
+ * What was asked to go and is still to be seen is asked for again, with growing pauses: a deletion that was sent while the thing was not
+ * shown yet had no effect.
+ */
+function remembered({ leaving }: Region, feature: Feature): Feature {
+  return {
+    create: (request, call) => {
+      leaving.forget(request.spin, request.key);
+      return feature.create(request, call);
+    },
+    observe: async (targets, call) => {
+      const seen = await feature.observe(targets, call);
+      return new Map(
+        [...seen].map(([key, observation]) => {
+          const target = targets.find((each) => each.key === key);
+          const going = target === undefined || observation.state === 'absent' ? undefined : leaving.observation(target.spin, key);
+          return [key, going === undefined ? observation : { ...observation, ...going, reason: observation.reason }];
+        }),
+      );
+    },
+    release: async (target, call) => {
+      const answer = await feature.release(target, call);
+      if (answer === 'absent') leaving.forget(target.spin, target.key);
+      else leaving.asked(target.spin, target.key, 'is being deleted');
+      return answer;
+    },
+  };
+}
+
 /** Every kind, by the file that makes it. */
 const FEATURES: Readonly<
   Record<ResourceKind, (region: Region, options: AwsProviderOptions, prices: () => PriceBook | undefined) => Promise<Feature>>
 > = {
-  keeper: async ({ cloud }) => {
+  keeper: async (region) => {
+    const { cloud } = region;
     const { createKeeper, observeKeepers, releaseKeeper } = await import('./deadline/enforcers.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createKeeper(cloud, request, call),
       observe: (targets, call) => observeKeepers(cloud, targets, call),
       release: (target, call) => releaseKeeper(cloud, target, call),
-    };
+    });
   },
-  identity: async ({ cloud }) => {
+  identity: async (region) => {
+    const { cloud } = region;
     const { createIdentity, observeIdentities, releaseIdentity } = await import('./data/identity.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createIdentity(cloud, request, call),
       observe: (targets, call) => observeIdentities(cloud, targets, call),
       release: (target, call) => releaseIdentity(cloud, target, call),
-    };
+    });
   },
-  secret: async ({ cloud }) => {
+  secret: async (region) => {
+    const { cloud } = region;
     const { createSecret, observeSecrets, releaseSecret } = await import('./data/secrets.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createSecret(cloud, request, call),
       observe: (targets, call) => observeSecrets(cloud, targets, call),
       release: (target, call) => releaseSecret(cloud, target, call),
-    };
+    });
   },
-  volume: async ({ cloud }) => {
+  volume: async (region) => {
+    const { cloud } = region;
     const { createVolume, observeVolumes, releaseVolume } = await import('./data/volumes.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createVolume(cloud, request, call),
       observe: (targets, call) => observeVolumes(cloud, targets, call),
       release: (target, call) => releaseVolume(cloud, target, call),
-    };
+    });
   },
-  database: async ({ cloud, groups }) => {
+  database: async (region) => {
+    const { cloud, groups } = region;
     const { createDatabase, observeDatabases, releaseDatabase } = await import('./data/databases.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createDatabase(cloud, groups, request, call),
       observe: (targets, call) => observeDatabases(cloud, targets, call),
       release: (target, call) => releaseDatabase(cloud, target, call),
-    };
+    });
   },
   firewall: async (region) => {
     const { createFirewall, observeFirewalls, releaseFirewall } = await import('./network/firewalls.ts');
@@ -225,20 +268,22 @@ const FEATURES: Readonly<
       release: (target, call) => releaseService(region, target, call),
     };
   },
-  route: async ({ cloud }) => {
+  route: async (region) => {
+    const { cloud } = region;
     const { createRoute, observeRoutes, releaseRoute } = await import('./register/routes.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createRoute(cloud, request, call),
       observe: (targets, call) => observeRoutes(cloud, targets, call),
       release: (target, call) => releaseRoute(cloud, target, call),
-    };
+    });
   },
-  registration: async ({ cloud, machines }) => {
+  registration: async (region) => {
+    const { cloud, machines } = region;
     const { createRegistration, observeRegistrations, releaseRegistration } = await import('./register/registrations.ts');
-    return {
+    return remembered(region, {
       create: (request, call) => createRegistration(cloud, machines, request, call),
       observe: (targets, call) => observeRegistrations(cloud, machines, targets, call),
       release: (target, call) => releaseRegistration(cloud, machines, target, call),
-    };
+    });
   },
 };

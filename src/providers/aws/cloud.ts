@@ -13,8 +13,8 @@ export type Service<In extends object, Out extends MetadataBearer, Config> = new
 export interface SendOptions {
   /** How many instances a RunInstances asks for: it is counted by the resource bucket too. */
   readonly instances?: number;
-  /** Fails with Fault `throttled` `busy` where it would have to wait for its turn: for what is only good to know. */
-  readonly noWait?: boolean;
+  /** Fails with Fault `throttled` `busy` unless its bucket is full: for what is only good to know. */
+  readonly ifIdle?: boolean;
 }
 
 /**

@@ -9,6 +9,8 @@ export interface Asked {
   readonly action: string;
   readonly instanceType?: string;
   readonly spot?: boolean;
+  /** The environment names the endpoint: it need not be AWS. */
+  readonly elsewhere?: boolean;
 }
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
@@ -98,7 +100,7 @@ export function toFault(thrown: unknown, asked: Asked): Fault {
   }
   const code = codeOf(thrown);
   const message = `${asked.action}: ${shorten(messageOf(thrown))}`;
-  if (UNIMPLEMENTED.has(code)) {
+  if (UNIMPLEMENTED.has(code) || (asked.elsewhere === true && isNotHere(code, statusOf(thrown)))) {
     return new Fault('invalid', 'unimplemented', `the endpoint does not implement ${asked.action}`, { cause: thrown });
   }
   if (EXPIRED.has(code)) return new Fault('denied', 'credentials-expired', `${message}; ${RENEW}`, { cause: thrown });
@@ -106,6 +108,11 @@ export function toFault(thrown: unknown, asked: Asked): Fault {
   const kind = kindOf(code) ?? kindByFlags(thrown) ?? kindByStatus(statusOf(thrown));
   const quota = kind === 'quota' ? quotaOf(code, asked) : undefined;
   return new Fault(kind, code, quota === undefined ? message : `${message} (quota ${quota.code}, ${quota.name})`, { cause: thrown });
+}
+
+/** An endpoint other than AWS that has no such service; a 404 with a code that means something is about a thing that is not there. */
+function isNotHere(code: string, status: number | undefined): boolean {
+  return status === 501 || (status === 404 && kindOf(code) === undefined);
 }
 
 const SIGN_IN = 'set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`';

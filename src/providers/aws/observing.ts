@@ -21,7 +21,8 @@ export function observation(state: Observation['state'], reason: string, more: P
 /** True while an answer that lacks the target may only be late. */
 export function isFresh({ handle }: Target, call: Call): boolean {
   const madeAt = handle?.['madeAt'];
-  return typeof madeAt === 'number' && call.clock.now() - madeAt < CONSISTENCY_WINDOW_MS;
+  // Made in the future, by a machine whose clock is ahead, says nothing about now.
+  return typeof madeAt === 'number' && Math.abs(call.clock.now() - madeAt) < CONSISTENCY_WINDOW_MS;
 }
 
 /** What an answer that lacks the target means. */

@@ -29,7 +29,8 @@ export interface Owner {
 
 export function ownerOf(tags: Tags): Owner | undefined {
   const [id, incarnation, state] = [tags[OWNED.id], tags[OWNED.incarnation], tags[OWNED.state]];
-  if (id === undefined || !isSpinId(id) || incarnation === undefined || !isIncarnation(incarnation) || state === undefined) return undefined;
+  if (id === undefined || !isSpinId(id) || incarnation === undefined || !isIncarnation(incarnation) || state === undefined)
+    return undefined;
   return { id, incarnation, resource: tags[OWNED.resource] ?? '', state };
 }
 

@@ -1,7 +1,7 @@
 /** Looks are made on this grid of the clock, so that all spins of a process look at the same moments, with one request. */
 export const GRID_MS = 250;
 
-const PATIENT_AFTER_MS = 10_000;
+const PATIENT_AFTER_MS = 15_000;
 const SLOWEST_MS = 2_000;
 
 /**

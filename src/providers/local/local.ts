@@ -26,7 +26,10 @@ import { makeVolume, removeVolume, snapshotVolume, volumePath } from './volumes.
 export interface LocalOptions {
   /** Absolute folder of the state location. */
   readonly stateDir: string;
-  /** Digest of the state location: what tells our processes from those of another state folder. */
+  /**
+   * Digest of the state location: what tells our processes from those of another state folder. Read where that is asked and no sooner, as
+   * loading what makes digests takes longer than asking a living keeper to end everything.
+   */
   readonly stateTag: string;
   /** Per hour: of a process, of a reserved CPU, of a reserved gigabyte (1e9 bytes). */
   readonly prices: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> };
@@ -48,7 +51,13 @@ export interface LocalOptions {
  */
 export function createLocalProvider(options: LocalOptions): Provider {
   const folderOf = (spin: SpinRef): SpinFolder => spinFolder(options.stateDir, spin.id, spin.incarnation);
-  const startOf = (spin: SpinRef): KeeperStart => ({ command: options.keeperCommand, env: options.env, config: configOf(options, spin) });
+  const startOf = (spin: SpinRef): KeeperStart => ({
+    command: options.keeperCommand,
+    env: options.env,
+    get config() {
+      return configOf(options, spin);
+    },
+  });
   const versions = new Map<string, number>();
   const underWay = new Map<string, Promise<Handle>>();
 
@@ -80,7 +89,7 @@ export function createLocalProvider(options: LocalOptions): Provider {
       const [first] = targets;
       if (first === undefined) return new Map();
       const folder = folderOf(first.spin);
-      const { observations, version } = await observeTargets(targets, folder, options.stateTag, call);
+      const { observations, version } = await observeTargets(targets, folder, options, call);
       if (version !== undefined) versions.set(folder.root, version);
       return observations;
     },
@@ -188,6 +197,9 @@ async function release(
   start: KeeperStart,
 ): Promise<'requested' | 'absent'> {
   const { desire } = target;
+  if (desire.kind === 'service' || desire.kind === 'route' || desire.kind === 'registration') {
+    return releaseKept(target, fence, call, options, folder, start);
+  }
   if (!existsSync(folder.root)) return releaseUnkept(target, options.stateTag, call);
   claimFence(folder.fences, fence);
   switch (desire.kind) {
@@ -200,22 +212,29 @@ async function release(
     case 'volume':
       await removeVolume(folder.volumes, desire.name);
       return 'absent';
-    case 'service':
-    case 'route':
-    case 'registration': {
-      try {
-        const status = await releaseTogether(folder, fence, target.key, start, call);
-        return status.resources[target.key] === undefined ? 'absent' : 'requested';
-      } catch (thrown) {
-        // A folder in which no keeper ever was: nothing can have been started from it but what the marks show.
-        if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, options.stateTag, call);
-        throw thrown;
-      }
-    }
     case 'identity':
     case 'database':
     case 'firewall':
       return 'absent';
+  }
+}
+
+/** Releases what a keeper runs. */
+async function releaseKept(
+  target: Target,
+  fence: number,
+  call: Call,
+  options: LocalOptions,
+  folder: SpinFolder,
+  start: KeeperStart,
+): Promise<'requested' | 'absent'> {
+  try {
+    const status = await releaseTogether(folder, fence, target.key, start, call);
+    return status.resources[target.key] === undefined ? 'absent' : 'requested';
+  } catch (thrown) {
+    // No folder, or one in which no keeper ever was: nothing can have been started from it but what the marks show.
+    if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, options.stateTag, call);
+    throw thrown;
   }
 }
 

@@ -12,16 +12,21 @@ import { volumeExists, volumeLeft } from './volumes.ts';
 const ANSWER_TIMEOUT_MS = 5_000;
 const UNKEPT = 'the keeper is not running';
 
+interface Place {
+  /** Read only where no keeper answers. */
+  readonly stateTag: string;
+}
+
 /** Answers for all targets with at most one question to the keeper; what it cannot answer is read from what it wrote. */
 export async function observeTargets(
   targets: readonly Target[],
   folder: SpinFolder,
-  stateTag: string,
+  place: Place,
   call: Call,
 ): Promise<{ readonly observations: ReadonlyMap<string, Observation>; readonly version: number | undefined }> {
   const needsKeeper = targets.some(({ kind }) => kind !== 'secret' && kind !== 'volume');
   const asked: Asked = needsKeeper ? await askKeeper(folder.root, { verb: 'status' }, ANSWER_TIMEOUT_MS, call.signal) : { state: 'dead' };
-  const unkept = needsKeeper && asked.state === 'dead' ? readUnkept(folder, stateTag, targets) : undefined;
+  const unkept = needsKeeper && asked.state === 'dead' ? readUnkept(folder, place.stateTag, targets) : undefined;
   const observations = new Map<string, Observation>();
   for (const target of targets) observations.set(target.key, await observeOne(target, folder, asked, unkept));
   return { observations, version: asked.state === 'answered' ? asked.status.version : undefined };

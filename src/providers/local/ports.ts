@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { createServer, type ListenOptions, type Server } from 'node:net';
 import { messageOf, systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
@@ -56,7 +55,7 @@ export function createPorts(range: { readonly from: number; readonly to: number 
       }
       const size = range.to - range.from + 1;
       // Keepers that start together would all try the same ports in the same order if they began at the first.
-      const start = randomInt(size);
+      const start = process.getBuiltinModule('node:crypto').randomInt(size);
       for (let step = 0; step < size; step++) {
         const port = range.from + ((start + step) % size);
         if (await take(port)) return port;

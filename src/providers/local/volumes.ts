@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { chmod, cp, lstat, mkdir, open, readFile, readdir, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -96,7 +95,10 @@ export async function volumeLeft(root: string, name: string): Promise<boolean> {
 export async function snapshotVolume(root: string, name: string, file: string, signal: AbortSignal): Promise<{ readonly bytes: number }> {
   signal.throwIfAborted();
   if (!(await volumeExists(root, name))) throw new Fault('not-found', 'volume-missing', `there is no volume ${name}`);
-  const partial = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}.partial`);
+  const partial = join(
+    dirname(file),
+    `.${basename(file)}.${process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex')}.partial`,
+  );
   try {
     const handle = await open(partial, 'wx', 0o600);
     try {

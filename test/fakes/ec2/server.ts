@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../../../src/core/clock.ts';
+import { noteCall } from '../../aws/noted.ts';
 import type { Buckets } from './buckets.ts';
 import type { Call, CallLog } from './calls.ts';
 import { refusalOf, throttled } from './faults.ts';
@@ -47,6 +48,7 @@ async function serve(parts: ServerParts, request: IncomingMessage, response: Ser
     response.writeHead(200, { 'content-type': 'application/json' }).end(await controlled);
     return;
   }
+  noteCall({ method: request.method ?? 'POST', path: request.url ?? '/', headers: request.headers, body: Buffer.concat(chunks) });
   await new Exchange(parts, request, response).run(body);
 }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { messageOf } from '../../../src/core/errors.ts';
+import { noteCall } from '../../aws/noted.ts';
 import type { Answer } from './answers.ts';
 import { type Call, callOf, type RawRequest } from './call.ts';
 import type { Shortage } from './capacity.ts';
@@ -123,6 +124,7 @@ export async function startProxy(
 
   const serve = async (request: RawRequest): Promise<Answer | 'lost' | 'silence'> => {
     if (request.path.startsWith('/moto-api')) return forward(upstream, request);
+    noteCall(request);
     const call = callOf(request);
     const at = clock.now();
     if (behaviour.latencyMs > 0) await delay(behaviour.latencyMs);

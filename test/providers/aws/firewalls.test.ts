@@ -30,7 +30,7 @@ describe('the firewall of a service', () => {
     const [db, web] = await makeBoth(world);
     const before = await rules(world);
     await revokeAll(world, db);
-    expect(await world.observe(web)).toMatchObject({ state: 'pending', stalled: true });
+    expect(await world.observe(web, world.another())).toMatchObject({ state: 'pending', stalled: true });
     await world.provider.create({ ...web, handle: { group: 'known' } }, world.call);
     expect(await world.observe(web)).toMatchObject({ state: 'running' });
     await world.provider.create({ ...db, handle: { group: 'known' } }, world.call);
@@ -76,7 +76,9 @@ describe('the firewall of a service', () => {
     const world = await awsWorld({ ec2: { visibleMs: 500 } });
     const request = world.firewall('web', { open: false, port: 'none' });
     const handle = await world.provider.create(request, world.call);
-    expect((await world.observe({ ...request, handle })).state).toBe('pending');
+    expect((await world.observe({ ...request, handle }, world.another())).state).toBe('pending');
+    // Whoever made it was told by AWS that it is there.
+    expect((await world.observe({ ...request, handle })).state).toBe('running');
     while ((await world.provider.release({ ...request, handle }, 1, world.call)) !== 'absent')
       await world.provider.nextChange(world.spin, 50, world.call);
     expect(world.ec2.snapshot().groups).toEqual([]);

@@ -53,8 +53,8 @@ describe('looking at many machines', () => {
 
   test('is often at first, and less and less where nothing moves', () => {
     expect(paceOf(0)).toBeLessThanOrEqual(250);
-    expect(paceOf(8_000)).toBeLessThanOrEqual(250);
-    expect(paceOf(12_000)).toBeGreaterThan(500);
+    expect(paceOf(15_000)).toBeLessThanOrEqual(250);
+    expect(paceOf(17_000)).toBeGreaterThan(500);
     expect(paceOf(60_000)).toBe(2_000);
   });
 });

@@ -30,7 +30,8 @@ function planOf(...services: readonly (Partial<ServiceSpec> & { readonly name: s
   return { resources, hourly: 0, untilTtl: 0, ttlMs: 1 };
 }
 
-const check = (world: AwsWorld, plan: Plan) => preflight(world.cloud, world.spin, plan, world.call);
+const check = (world: AwsWorld, plan: Plan) =>
+  preflight({ cloud: world.cloud, asked: world.region.asked }, world.spin, plan, undefined, world.call);
 const named = (checks: readonly Check[], name: string) => checks.find((one) => one.name === name) ?? expect.fail(`no check ${name}`);
 
 /** The world with an endpoint of its own for Service Quotas. */
@@ -75,13 +76,15 @@ test('it asks in two rounds, and only about the spin itself when another follows
   // The second round begins one answer after the first, a third would begin two after it.
   expect(Math.max(...times) - Math.min(...times)).toBeLessThan(2 * latencyMs);
   const before = world.ec2.calls.length;
-  await check({ ...world, spin: { ...world.spin, incarnation: makeIncarnation(1) } }, planOf({ name: 'web' }));
+  const again = await check({ ...world, spin: { ...world.spin, incarnation: makeIncarnation(1) } }, planOf({ name: 'web' }));
   expect(
     world.ec2.calls
       .slice(before)
       .map(({ action }) => action)
       .toSorted(),
-  ).toEqual(['DescribeInstances', 'DescribeInstances', 'DescribeSecurityGroups', 'DescribeSubnets', 'DescribeVolumes', 'RunInstances']);
+  ).toEqual(['DescribeInstances', 'DescribeInstances', 'DescribeSecurityGroups', 'DescribeSubnets', 'DescribeVolumes']);
+  // The bucket of launches is not full again yet, and belongs to those.
+  expect(named(again, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
 });
 
 test('an image for another processor is told, with what would do', async () => {
@@ -211,9 +214,7 @@ test('it stops with its command', async () => {
   const world = await awsWorld({ ec2: { latencyMs: 5_000 } });
   const stop = new AbortController();
   setTimeout(() => stop.abort(new Error('enough')), 50);
-  await expect(preflight(world.cloud, world.spin, planOf({ name: 'web' }), { ...world.call, signal: stop.signal })).rejects.toThrow(
-    'enough',
-  );
+  await expect(check({ ...world, call: { ...world.call, signal: stop.signal } }, planOf({ name: 'web' }))).rejects.toThrow('enough');
 });
 
 describeWithMoto('preflight, against moto', (moto) => {

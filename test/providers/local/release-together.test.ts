@@ -47,7 +47,7 @@ test('what is released later, under another number or by another command is a re
   const { asked, release } = await listening();
   const one = call();
   await release('service.a@1', one);
-  await Promise.all([release('service.b@1', one), release('service.c@1', one, 2), release('service.d@1', call())]);
+  await Promise.all([release('service.b@1', one), release('service.d@1', call()), release('service.c@1', one, 2)]);
   expect(asked.map((request) => ('keys' in request ? request.keys.join() : '')).toSorted()).toEqual([
     'service.a@1',
     'service.b@1',

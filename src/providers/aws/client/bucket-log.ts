@@ -55,6 +55,14 @@ export class BucketLog {
     this.#write(`x ${now}\n`, ({ sealed }) => !sealed);
   }
 
+  isFull(now: number): boolean {
+    for (;;) {
+      const log = this.#current();
+      this.#read(log);
+      if (!log.sealed) return log.bucket.isFull(now);
+    }
+  }
+
   /** As of the last write. */
   promised(now: number): readonly Slot[] {
     return this.#open?.bucket.promised(now) ?? [];

@@ -75,6 +75,11 @@ export class Bucket {
     this.#returned.push(slot);
   }
 
+  isFull(now: number): boolean {
+    this.#advance(now);
+    return this.#level >= this.#rate.size;
+  }
+
   /** AWS has refused a request although this bucket let it pass: somebody else asks as well. */
   throttled(now: number): void {
     this.#advance(now);

@@ -14,6 +14,8 @@ export interface Buckets {
    * @throws the call's abort reason, or what `onWait` throws; the tokens are given back then
    */
   pass(scope: string, tolls: readonly Toll[], call: Call, onWait?: (ms: number) => void): Promise<void>;
+  /** True where nobody has taken any of the first bucket's tokens lately. */
+  isFull(scope: string, tolls: readonly Toll[], now: number): boolean;
   /** AWS throttled a request that took these tokens. */
   throttled(scope: string, tolls: readonly Toll[], now: number): void;
 }
@@ -49,6 +51,10 @@ export function createBuckets(folder: string): Buckets {
       }
     },
 
+    isFull(scope, [first], now) {
+      return first === undefined || bucketOf(scope, first).isFull(now);
+    },
+
     throttled(scope, tolls, now) {
       for (const toll of tolls) bucketOf(scope, toll).throttled(now);
     },
@@ -78,6 +84,13 @@ class SharedBucket {
     this.#try(
       (log) => log.giveBack(id, now),
       (bucket) => bucket.giveBack(id, now),
+    );
+  }
+
+  isFull(now: number): boolean {
+    return this.#try(
+      (log) => log.isFull(now),
+      (bucket) => bucket.isFull(now),
     );
   }
 

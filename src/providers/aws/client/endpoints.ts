@@ -17,6 +17,13 @@ export function namesEndpoints(env: Env): boolean {
   return Object.keys(env).some((name) => name.startsWith('AWS_ENDPOINT_URL') && given(env[name]) !== undefined);
 }
 
+/** Where the environment's own endpoints are, as `host` or `host:port`: whatever answers there need not be AWS. */
+export function namedHosts(env: Env): ReadonlySet<string> {
+  if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return new Set();
+  const named = Object.keys(env).filter((name) => name.startsWith('AWS_ENDPOINT_URL'));
+  return new Set(named.flatMap((name) => URL.parse(env[name] ?? '')?.host.replace(/^\[(.*)\]/, '$1') ?? []));
+}
+
 function given(text: string | undefined): string | undefined {
   return text === undefined || text === '' ? undefined : text;
 }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest, type 
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HttpHandlerOptions, HttpRequest, HttpResponse, RequestHandler } from '@smithy/types';
 import { Fault } from '../../fault.ts';
+import { namedHosts } from './endpoints.ts';
 
 /** How long a connection may take, and how long an answer, from the first byte sent to the last one received. Milliseconds. */
 export interface Patience {
@@ -24,6 +25,7 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
   // Node versions that know no `proxyEnv` go without a proxy, as the SDK does.
   const proxied = { ...pool, proxyEnv: env };
   const secure = new HttpsAgent(proxied);
+  const elsewhere = namedHosts(env);
   return {
     metadata: { handlerProtocol: 'http/1.1' },
     handle: async (request, { abortSignal } = {}) => {
@@ -31,7 +33,9 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
       signal?.throwIfAborted();
       const isSecure = request.protocol === 'https:';
       const sent = { ...optionsOf(request), agent: isSecure ? secure : plain };
-      return { response: await exchange(isSecure ? httpsRequest : httpRequest, sent, request.body, patience, signal) };
+      const where = sent.port === undefined ? `${sent.host}` : `${sent.host}:${sent.port}`;
+      const answer = await exchange(isSecure ? httpsRequest : httpRequest, sent, request.body, patience, where, signal);
+      return { response: responseOf(answer, where, elsewhere.has(where)) };
     },
     destroy() {
       plain.destroy();
@@ -53,13 +57,19 @@ function optionsOf({ hostname, port, method, path, query, headers }: HttpRequest
   };
 }
 
+interface Answer {
+  readonly message: IncomingMessage;
+  readonly body: Buffer;
+}
+
 function exchange(
   open: typeof httpRequest,
   options: RequestOptions,
   body: unknown,
   patience: Patience,
+  where: string,
   signal: AbortSignal | undefined,
-): Promise<HttpResponse> {
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = open(options);
     const give = (error: unknown) => request.destroy(error instanceof Error ? error : undefined);
@@ -67,7 +77,6 @@ function exchange(
       reject(signal?.reason);
       give(signal?.reason);
     };
-    const where = `${options.host}${options.port === undefined ? '' : `:${options.port}`}`;
     const late = (what: string) => give(new Fault('transient', 'unreachable', `${where} ${what}`));
     const answerTimer = setTimeout(() => late(`did not answer within ${patience.answerMs / 1_000} s`), patience.answerMs);
     let connectTimer: NodeJS.Timeout | undefined;
@@ -77,10 +86,8 @@ function exchange(
       connectTimer = setTimeout(() => late(`did not accept a connection within ${patience.connectMs / 1_000} s`), patience.connectMs);
       socket.once(options.agent instanceof HttpsAgent ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
     });
-    request.once('response', (answer) => {
-      readWhole(answer)
-        .then((bytes) => resolve(responseOf(answer, bytes, where)), reject)
-        .catch(reject);
+    request.once('response', (message) => {
+      readWhole(message).then((bytes) => resolve({ message, body: bytes }), reject);
     });
     request.once('error', reject);
     request.once('close', () => {
@@ -104,13 +111,22 @@ const GATEWAY: ReadonlySet<number> = new Set([502, 503, 504]);
 
 const PAGE = /^\s*<(?:!doctype|html)/i;
 
-/** @throws Fault `invalid` `unimplemented` for a web page, which no AWS service answers with */
-function responseOf({ statusCode = 0, headers }: IncomingMessage, body: Buffer, where: string): HttpResponse {
+/** What an endpoint other than AWS says for an action or a service that it does not have. */
+const NOT_HERE: ReadonlySet<number> = new Set([404, 501]);
+
+/**
+ * No AWS service answers with a web page: whoever did is another endpoint that lacks the action, or stands in between, as the sign-in page of
+ * a network does. The latter proves nothing about what there is.
+ * @param elsewhere the environment names this endpoint
+ * @throws Fault `invalid` for a web page: `unimplemented`, `unreachable`
+ */
+function responseOf({ message: { statusCode = 0, headers }, body }: Answer, where: string, elsewhere: boolean): HttpResponse {
   // Some emulators say so of JSON too: what it is shows in its first letters.
   const isPage = headers['content-type']?.startsWith('text/html') === true && PAGE.test(body.subarray(0, 200).toString('latin1'));
   if (isPage && !GATEWAY.has(statusCode)) {
     const what = `${where} answered with a web page (HTTP ${statusCode})`;
-    throw new Fault('invalid', 'unimplemented', `${what}: it does not implement this action, or it is no AWS endpoint`);
+    if (elsewhere && NOT_HERE.has(statusCode)) throw new Fault('invalid', 'unimplemented', `${what}: it does not implement this action`);
+    throw new Fault('invalid', 'unreachable', `${what}: something else than AWS answers there`);
   }
   const flat = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')] as const);
   return { statusCode, headers: Object.fromEntries(flat), body };

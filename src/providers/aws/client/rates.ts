@@ -15,8 +15,8 @@ export interface Toll {
 
 /**
  * The buckets of EC2. Source: "Request throttling for the Amazon EC2 API", tables of request and of resource token buckets.
- * The page counts each action by itself and grants a few more buckets of their own; the categories are taken as shared here,
- * which is never faster than what is allowed.
+ * Each action has a bucket of its own, of the size of its category; the few that are granted more are taken as their category is, which is
+ * never faster than what is allowed.
  */
 const EC2: Readonly<Record<'read' | 'write' | 'run' | 'runInstances' | 'terminate' | 'terminateInstances' | 'createTags', Rate>> = {
   read: { size: 100, perSecond: 20 },
@@ -74,7 +74,7 @@ function ec2Tolls(action: string, instances: number): readonly Toll[] {
     case 'CreateTags':
       return [toll('ec2-create-tags', EC2.createTags, 1)];
     default:
-      return READS.test(action) ? [toll('ec2-read', EC2.read, 1)] : [toll('ec2-write', EC2.write, 1)];
+      return [toll(`ec2-${action.toLowerCase()}`, READS.test(action) ? EC2.read : EC2.write, 1)];
   }
 }
 

@@ -24,8 +24,8 @@ export interface Passage {
   readonly scope: string;
   readonly tolls: readonly Toll[];
   readonly asked: Asked;
-  /** Fails rather than waits for its turn. */
-  readonly noWait: boolean;
+  /** Fails unless its bucket is full. */
+  readonly ifIdle: boolean;
 }
 
 /**
@@ -35,13 +35,15 @@ export interface Passage {
 export async function send<AnyIn extends object, AnyOut extends MetadataBearer, Config, In extends AnyIn, Out extends AnyOut>(
   client: Client<AnyIn, AnyOut, Config>,
   command: Command<AnyIn, In, AnyOut, Out, Config>,
-  { buckets, scope, tolls, asked, noWait }: Passage,
+  { buckets, scope, tolls, asked, ifIdle }: Passage,
   call: Call,
 ): Promise<Out> {
   const began = call.clock.now();
   for (let tries = 1; ; tries++) {
+    if (ifIdle && !buckets.isFull(scope, tolls, call.clock.now())) {
+      throw new Fault('throttled', 'busy', `${asked.action}: others are asking for the same just now`);
+    }
     await buckets.pass(scope, tolls, call, (ms) => {
-      if (noWait) throw new Fault('throttled', 'busy', `${asked.action}: others are asking for the same just now`);
       if (ms < TOLD_MS) return;
       call.emit({ type: 'cloud.paced', ms, message: `${asked.action} waits for its turn`, data: { action: asked.action } });
     });

@@ -73,7 +73,9 @@ export class HealthBook {
 
   #alive(forMs: number, machine: Machine): Verdict {
     const now = this.#clock.now();
-    if (now - machine.launchedAt < forMs) return { state: 'starting', reason: `alive for ${exactDuration(forMs)} is not over` };
+    // Launched in the future: this clock is behind the cloud's, and cannot count.
+    const age = now - machine.launchedAt;
+    if (age >= 0 && age < forMs) return { state: 'starting', reason: `alive for ${exactDuration(forMs)} is not over` };
     const entry = this.#entry(machine);
     entry.healthyAt ??= now;
     return { state: 'healthy', reason: 'healthy', healthyAt: entry.healthyAt };

@@ -18,6 +18,7 @@ import { CONSISTENCY_WINDOW_MS, made } from '../observing.ts';
 import { oneLaunch, ORDINALS, writeOrdinals } from './ordinals.ts';
 import { creationTags } from '../ownership.ts';
 import { inParts } from '../pages.ts';
+import { guard } from '../place.ts';
 import { describePool, type Pool, poolsOf } from './pools.ts';
 import { PROFILE_WINDOW_MS, profileFor } from '../data/profile.ts';
 import type { Region } from '../region.ts';
@@ -117,7 +118,7 @@ async function survey(region: Region, request: CreateRequest, call: Call): Promi
   const service = bindService(serviceOf(request), request.bindings);
   const firewall = needOf(request, `firewall.${service.name}`);
   const [machines, network, image, disks, group] = await Promise.all([
-    region.machines.of(request.spin, call),
+    region.asked.isFirst(request) ? guard(cloud, request.spin.place, call).then(() => []) : region.machines.of(request.spin, call),
     networkOf(cloud, call),
     resolveImage(cloud, service.cloud.image ?? settings.image, call),
     disksOf(region, request, service, call),

@@ -72,6 +72,23 @@ export class Machines {
     return look !== undefined && call.clock.now() - look.at < LATELY_MS ? look.machines : this.of(spin, call);
   }
 
+  /** True where this process has looked, and nothing was launched or ended since. */
+  looked({ incarnation }: SpinRef): boolean {
+    return this.#looks.has(incarnation);
+  }
+
+  /** Those that this process launched a moment ago. */
+  launched(spin: SpinRef): readonly string[] {
+    return [...this.#launched.values()].flatMap(({ machine: { id, owner } }) => (owner.incarnation === spin.incarnation ? [id] : []));
+  }
+
+  /** Those that were pending when this process looked last, not long ago. */
+  lastPending(spin: SpinRef, now: number): ReadonlySet<string> {
+    const look = this.#looks.get(spin.incarnation);
+    if (look === undefined || now - look.at >= LATELY_MS) return new Set();
+    return new Set(look.machines.flatMap(({ id, state }) => (state === 'pending' ? [id] : [])));
+  }
+
   /** Forgets what was seen of a spin: its tags were changed. */
   forget(spin: SpinRef): void {
     this.#looks.delete(spin.incarnation);

@@ -3,7 +3,7 @@ import type { FaultNote } from '../../../core/events.ts';
 import { addMoney } from '../../../core/money.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
-import type { Call, Endpoint, Observation, Target } from '../../provider.ts';
+import type { Call, Endpoint, Observation, SpinRef, Target } from '../../provider.ts';
 import { failureIn } from './console.ts';
 import { addressOf } from './health.ts';
 import { judge, type Judged } from './judge.ts';
@@ -16,7 +16,7 @@ import { rosterOf } from './roster.ts';
 import { portOf } from '../network/rules.ts';
 import { runsOf } from './runs.ts';
 
-/** One question for the machines of all services of a spin, and one for their status checks where all else is well. */
+/** One question for the machines of all services of a spin, and one for their status checks where all else may be well. */
 export async function observeServices(
   region: Region,
   prices: Pick<PriceBook, 'machinePrice'> | undefined,
@@ -26,7 +26,7 @@ export async function observeServices(
   const [first] = targets;
   if (first === undefined) return new Map();
   try {
-    const machines = await region.machines.recent(first.spin, call);
+    const machines = await lookAt(region, targets, first.spin, call);
     const entries = targets.map(async (target) => {
       const own = machines.filter(({ owner }) => owner.resource === target.key);
       const seen = await observeService(region, prices, target, own, call).catch(unlessStopped(call));
@@ -37,6 +37,25 @@ export async function observeServices(
     const unknown = unlessStopped(call)(thrown);
     return new Map(targets.map(({ key }) => [key, unknown]));
   }
+}
+
+/**
+ * The machines of a spin. Those of whose IDs it is known that they may run are asked for their status checks at the same time: those that
+ * were just launched, and those that ran when their service was ready. Those that just turned to run need not be.
+ */
+async function lookAt(region: Region, targets: readonly Target[], spin: SpinRef, call: Call): Promise<readonly Machine[]> {
+  const pending = region.machines.lastPending(spin, call.clock.now());
+  const staying = targets.filter(({ key }) => region.leaving.observation(spin, key) === undefined);
+  const mayRun = region.machines.looked(spin) ? [] : [...region.machines.launched(spin), ...staying.flatMap(machinesOf)];
+  const [machines] = await Promise.all([region.machines.recent(spin, call), region.statusChecks.early(mayRun, call)]);
+  for (const { id, state } of machines) if (state === 'running' && pending.has(id)) region.statusChecks.young(id, call.clock.now());
+  return machines;
+}
+
+/** IDs of the machines that a service had when it was ready. */
+function machinesOf({ handle }: Target): readonly string[] {
+  const machines = handle?.['machines'];
+  return Array.isArray(machines) ? machines.filter((id) => typeof id === 'string') : [];
 }
 
 /** A Fault while looking tells nothing about what is looked at. @throws the call's abort reason, and what is no Fault */
@@ -83,7 +102,8 @@ async function observeService(
   if (lack !== undefined || surplus.length > 0) return observation('pending', whyStalled(ended, lack, surplus), { ...base, stalled: true });
   const good = judged.filter((one) => one.good).length;
   if (good === count) {
-    return observation('running', service.job ? 'ended with exit code 0' : `${good} of ${count} healthy`, base);
+    const handle = { ...target.handle, machines: judged.map(({ machine }) => machine.id) };
+    return observation('running', service.job ? 'ended with exit code 0' : `${good} of ${count} healthy`, { ...base, handle });
   }
   const waiting = judged.find((one) => !one.good);
   const reason = waiting === undefined ? `${good} of ${count} healthy` : `${waiting.seen.name}: ${waiting.seen.reason}`;

@@ -15,6 +15,7 @@ import { allGroups, type Group, groupName, groupOf } from './groups.ts';
 import { listenerOf } from '../register/listener.ts';
 import { networkOf } from './network.ts';
 import { onceKnown } from '../not-yet.ts';
+import { guard } from '../place.ts';
 import { handleText, isFresh, made, observation, observeAll } from '../observing.ts';
 import { creationTags } from '../ownership.ts';
 import type { Region } from '../region.ts';
@@ -30,14 +31,29 @@ interface Right {
 /** Makes the group, or finds the one that the same request made; then gives it, and it in others, the rights that are missing. */
 export async function createFirewall(region: Region, request: CreateRequest, call: Call): Promise<Handle> {
   region.leaving.forget(request.spin, request.key);
+  region.groups.doubted(groupName(request.spin, request.key));
   const known = request.handle === undefined ? undefined : await region.groups.idOf(request.spin, request.key, call);
   const { id, fresh } = known === undefined ? await makeGroup(region, request, call) : { id: known, fresh: false };
   await grant(region, request, id, fresh, call);
+  if (fresh) region.groups.completed(groupName(request.spin, request.key), call.clock.now());
   return made(call, { group: id });
 }
 
-/** One question for all; a group that lacks a right is asked for again. */
-export function observeFirewalls(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+/** One question for all that were not made just now; a group that lacks a right is asked for again. */
+export async function observeFirewalls(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+  const answers = targets.map((target) => [target, justMade(region, target, call)] as const);
+  const known = answers.flatMap(([{ key }, seen]) => (seen === undefined ? [] : [[key, seen] as const]));
+  const rest = answers.flatMap(([target, seen]) => (seen === undefined ? [target] : []));
+  return new Map([...known, ...(await lookAt(region, rest, call))]);
+}
+
+function justMade(region: Region, { spin, key }: Target, call: Call): Observation | undefined {
+  if (region.leaving.observation(spin, key) !== undefined) return undefined;
+  const id = region.groups.complete(groupName(spin, key), call.clock.now());
+  return id === undefined ? undefined : observation('running', id);
+}
+
+function lookAt(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
   const [first] = targets;
   return observeAll(
     targets,
@@ -96,7 +112,7 @@ export async function deleteGroup(
 }
 
 async function makeGroup(region: Region, request: CreateRequest, call: Call): Promise<{ readonly id: string; readonly fresh: boolean }> {
-  const { vpc } = await networkOf(region.cloud, call);
+  const [{ vpc }] = await Promise.all([networkOf(region.cloud, call), guard(region.cloud, request.spin.place, call)]);
   const name = groupName(request.spin, request.key);
   const command = new CreateSecurityGroupCommand({
     GroupName: name,

@@ -30,6 +30,8 @@ export class Groups {
   /** IDs of groups that this process made or saw, by name: a name is used once. */
   readonly #ids = new Map<string, string>();
   readonly #madeAt = new Map<string, number>();
+  /** When this process had made a group and given it all its rights, by name. */
+  readonly #completedAt = new Map<string, number>();
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud;
@@ -64,7 +66,23 @@ export class Groups {
     return now - (this.#madeAt.get(name) ?? -Infinity) < CONSISTENCY_WINDOW_MS;
   }
 
+  /** Notes that a group of this process has all its rights. */
+  completed(name: string, now: number): void {
+    this.#completedAt.set(name, now);
+  }
+
+  /** ID of a group that was made and completed here a moment ago: AWS has said so, and a list that says otherwise is only late. */
+  complete(name: string, now: number): string | undefined {
+    return now - (this.#completedAt.get(name) ?? -Infinity) < CONSISTENCY_WINDOW_MS ? this.#ids.get(name) : undefined;
+  }
+
+  /** Whoever asks for a group again doubts that it is complete. */
+  doubted(name: string): void {
+    this.#completedAt.delete(name);
+  }
+
   gone(name: string): void {
+    this.#completedAt.delete(name);
     this.#ids.delete(name);
   }
 }

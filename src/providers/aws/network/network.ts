@@ -4,6 +4,7 @@ import type { Call } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { allPages } from '../pages.ts';
 import { Remembered } from '../remembered.ts';
+import { Together } from '../together.ts';
 
 export interface Subnet {
   readonly id: string;
@@ -17,7 +18,15 @@ export interface Network {
   readonly subnets: readonly Subnet[];
 }
 
+/** A subnet as it is now. */
+export interface SubnetNow extends Subnet {
+  readonly vpc: string;
+  /** Addresses that are left in it. */
+  readonly free: number;
+}
+
 const networks = new WeakMap<Cloud, Remembered<Network>>();
+const rows = new WeakMap<Cloud, Together<SubnetNow>>();
 
 /**
  * The subnets that the config names, or the default subnets of the default VPC; asked once per process.
@@ -26,10 +35,17 @@ const networks = new WeakMap<Cloud, Remembered<Network>>();
 export function networkOf(cloud: Cloud, call: Call): Promise<Network> {
   const remembered = networks.get(cloud) ?? new Remembered<Network>();
   networks.set(cloud, remembered);
-  return remembered.get('', call, () => ask(cloud, call));
+  return remembered.get('', call, async () => networkFrom(cloud, await subnetsNow(cloud, call)));
 }
 
-async function ask(cloud: Cloud, call: Call): Promise<Network> {
+/** The same subnets as they are now; all who ask at one time are given one answer. @throws Fault */
+export function subnetsNow(cloud: Cloud, call: Call): Promise<readonly SubnetNow[]> {
+  const together = rows.get(cloud) ?? new Together<SubnetNow>({ most: 1, keyOf: () => '', ask: (_keys, asked) => ask(cloud, asked) });
+  rows.set(cloud, together);
+  return together.of([''], call);
+}
+
+async function ask(cloud: Cloud, call: Call): Promise<readonly SubnetNow[]> {
   const named = cloud.options.settings.subnets;
   const which = named.length === 0 ? { Filters: [{ Name: 'default-for-az', Values: ['true'] }] } : { SubnetIds: [...named] };
   const found = await allPages(async (from) => {
@@ -38,9 +54,16 @@ async function ask(cloud: Cloud, call: Call): Promise<Network> {
     const { Subnets, NextToken } = await cloud.send(EC2Client, new DescribeSubnetsCommand({ ...which, ...page }), call);
     return { items: Subnets, next: NextToken };
   });
-  const subnets = found
-    .map(({ SubnetId, AvailabilityZone, VpcId }) => ({ id: SubnetId ?? '', zone: AvailabilityZone ?? '', vpc: VpcId ?? '' }))
-    .toSorted((a, b) => compare(a.zone, b.zone) || compare(a.id, b.id));
+  return found.map(({ SubnetId = '', AvailabilityZone = '', VpcId = '', AvailableIpAddressCount = 0 }) => ({
+    id: SubnetId,
+    zone: AvailabilityZone,
+    vpc: VpcId,
+    free: AvailableIpAddressCount,
+  }));
+}
+
+function networkFrom(cloud: Cloud, found: readonly SubnetNow[]): Network {
+  const subnets = found.toSorted((a, b) => compare(a.zone, b.zone) || compare(a.id, b.id));
   const [first] = subnets;
   if (first === undefined) {
     throw new Fault('invalid', 'no-default-vpc', `${cloud.region} has no default subnets: name the subnets to use in aws.subnets`);

@@ -1,18 +1,44 @@
 import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2';
 import { ownershipTags } from '../../../core/tags.ts';
+import { makeIncarnation, type SpinId } from '../../../core/ids.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
+import { Ahead } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
 import { imageIdOf } from '../instances/images.ts';
 import { check } from './checks.ts';
 import type { Launch } from './services.ts';
 
+const early = new WeakMap<Cloud, Ahead<readonly Check[]>>();
+
+/** What a launch is tagged with, as far as it is known before there is a record. */
+type Life = Pick<SpinRef, 'id' | 'incarnation'>;
+
+/** Whether the launch of a service would be allowed. @throws Fault, also `throttled` where it could not be asked without slowing a launch down */
+export function checkLaunch(cloud: Cloud, spin: SpinRef, launch: Launch, call: Call): Promise<readonly Check[]> {
+  return earlyOf(cloud).take(keyOf(spin.id, launch), call, () => dryRun(cloud, spin, launch, call));
+}
+
+/** Policies may ask for the tag of an incarnation, but which one it will be, nobody can have written into them. */
+export function askLaunchAhead(cloud: Cloud, id: SpinId, launch: Launch, call: Call): void {
+  earlyOf(cloud).start(keyOf(id, launch), call, () => dryRun(cloud, { id, incarnation: makeIncarnation(call.clock.now()) }, launch, call));
+}
+
+function earlyOf(cloud: Cloud): Ahead<readonly Check[]> {
+  const ahead = early.get(cloud) ?? new Ahead();
+  early.set(cloud, ahead);
+  return ahead;
+}
+
+function keyOf(id: SpinId, { service }: Launch): string {
+  return `${id} ${service.name}`;
+}
+
 /**
- * Asks EC2 whether the launch of a service would be allowed (`DryRun`, which RunInstances honours; not every creating call does). It goes
- * by the same narrow bucket as real launches, and is left out where one of those would have to wait.
- * @throws Fault
+ * Asks EC2 (`DryRun`, which RunInstances honours; not every creating call does). It goes by the same narrow bucket as real launches, and is
+ * left out where that is not full.
  */
-export async function checkLaunch(cloud: Cloud, spin: SpinRef, { service, types, image }: Launch, call: Call): Promise<readonly Check[]> {
+async function dryRun(cloud: Cloud, spin: Life, { service, types, image }: Launch, call: Call): Promise<readonly Check[]> {
   const { settings, stateTag } = cloud.options;
   const resource = `service.${service.name}@1`;
   const tags = ownershipTags({ id: spin.id, incarnation: spin.incarnation, resource, state: stateTag });
@@ -31,6 +57,6 @@ export async function checkLaunch(cloud: Cloud, spin: SpinRef, { service, types,
     TagSpecifications: (['instance', 'volume', 'network-interface'] as const).map((ResourceType) => ({ ResourceType, Tags })),
   });
   // A dry run that would have succeeded is answered with an error of its own.
-  await unless(['DryRunOperation'], () => cloud.send(EC2Client, command, call, { noWait: true }));
+  await unless(['DryRunOperation'], () => cloud.send(EC2Client, command, call, { ifIdle: true }));
   return [check('permission', true, `ec2:RunInstances would be allowed in ${cloud.region}`)];
 }

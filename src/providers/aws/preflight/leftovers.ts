@@ -6,7 +6,9 @@ import {
   type Filter,
 } from '@aws-sdk/client-ec2';
 import { OWNED } from '../../../core/tags.ts';
+import type { SpinId } from '../../../core/ids.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
+import { Ahead } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Owner, ownerOf, type TagEntry, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
@@ -23,10 +25,17 @@ interface Thing {
 const MOST_VALUES = 200;
 const SHOWN = 3;
 const things = new WeakMap<Cloud, Together<Thing>>();
+const early = new WeakMap<Cloud, Ahead<readonly Thing[]>>();
 
-/** One spin ID is one environment: what carries the ID and is of another life, or of another state location, is in the way. @throws Fault */
-export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call): Promise<readonly Check[]> {
-  const found = (await thingsOf(cloud).of([spin.id], call)).filter(({ owner }) => owner.incarnation !== spin.incarnation);
+/**
+ * One spin ID is one environment: what carries the ID and is of another life, or of another state location, is in the way.
+ * @param onNothing told where nothing at all carries the ID, not even what is of this life
+ * @throws Fault
+ */
+export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call, onNothing: () => void): Promise<readonly Check[]> {
+  const all = await earlyOf(cloud).take(spin.id, call, () => thingsOf(cloud).of([spin.id], call));
+  if (all.length === 0) onNothing();
+  const found = all.filter(({ owner }) => owner.incarnation !== spin.incarnation);
   const foreign = found.filter(({ owner }) => owner.state !== cloud.options.stateTag);
   const own = found.filter((thing) => !foreign.includes(thing));
   if (found.length === 0) return [check('leftovers', true, `nothing else carries the ID ${spin.id}`)];
@@ -35,6 +44,16 @@ export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call): P
     return [check('leftovers', false, detail, `choose another ID, or work with that state; spin adopt ${spin.id} takes it over`)];
   }
   return [check('leftovers', false, `${list(own)} in ${cloud.region} are left of an earlier ${spin.id}`, `spin down ${spin.id}`)];
+}
+
+export function askLeftoversAhead(cloud: Cloud, id: SpinId, call: Call): void {
+  earlyOf(cloud).start(id, call, () => thingsOf(cloud).of([id], call));
+}
+
+function earlyOf(cloud: Cloud): Ahead<readonly Thing[]> {
+  const ahead = early.get(cloud) ?? new Ahead();
+  early.set(cloud, ahead);
+  return ahead;
 }
 
 function list(found: readonly Thing[]): string {

@@ -3,6 +3,8 @@ import type { Plan } from '../../../plan/plan.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
+import type { PriceBook } from '../price/prices.ts';
+import type { Region } from '../region.ts';
 import { guard, refuse } from '../place.ts';
 import { checkAddresses } from './addresses.ts';
 import { check, looked } from './checks.ts';
@@ -15,9 +17,16 @@ import { checkImage, checkTypes } from './types.ts';
 /**
  * All that can be known before anything is made, asked at the same time and in at most two rounds; what is the same for all spins of a
  * process is asked once. Nothing is created: of the dry runs only those are used that are known not to create.
+ * @param prices where they were asked for
  * @throws the call's abort reason
  */
-export async function preflight(cloud: Cloud, spin: SpinRef, plan: Plan, call: Call): Promise<readonly Check[]> {
+export async function preflight(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  spin: SpinRef,
+  plan: Plan,
+  prices: Pick<PriceBook, 'check'> | undefined,
+  call: Call,
+): Promise<readonly Check[]> {
   const launches = launchesOf(plan, cloud.options.settings);
   const [first] = launches;
   const looks = [
@@ -28,7 +37,8 @@ export async function preflight(cloud: Cloud, spin: SpinRef, plan: Plan, call: C
     looked('addresses', true, call, () => checkAddresses(cloud, launches, call)),
     checkQuotas(cloud, spin, launches, call),
     ...(first === undefined ? [] : [looked('permission', true, call, () => checkLaunch(cloud, spin, first, call))]),
-    looked('leftovers', true, call, () => checkLeftovers(cloud, spin, call)),
+    looked('leftovers', true, call, () => checkLeftovers(cloud, spin, call, () => asked.settle(spin, call))),
+    ...(prices === undefined ? [] : [Promise.resolve([prices.check(call.clock.now())])]),
   ];
   const all = Promise.all(looks);
   const [account, rest] = await Promise.all([checkAccount(cloud, spin, call), all]);

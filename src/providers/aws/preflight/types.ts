@@ -72,7 +72,8 @@ export async function checkImage(cloud: Cloud, { service, image, types }: Launch
   ];
 }
 
-function offersOf(cloud: Cloud, types: readonly string[], call: Call): Promise<readonly Offer[]> {
+/** Where the types are offered; asked once per process. @throws Fault */
+export function offersOf(cloud: Cloud, types: readonly string[], call: Call): Promise<readonly Offer[]> {
   const remembered = offers.get(cloud) ?? new Remembered();
   offers.set(cloud, remembered);
   return remembered.get(types.toSorted().join(), call, async () => {

@@ -29,8 +29,12 @@ const list = () => import('./price-list.ts');
 
 /** The price book of AWS: what the config says comes first, then the price list, kept on disk for a day. */
 export interface PriceBook {
-  /** Gets what a plan of the spec needs; never throws for a price that is not to be had. @throws the call's abort reason */
-  quote(spec: Spec, call: Call): Promise<void>;
+  /**
+   * Gets what a plan of the spec needs; never throws for a price that is not to be had.
+   * @param onWait told before anything is asked, as then there is time for other questions
+   * @throws the call's abort reason
+   */
+  quote(spec: Spec, call: Call, onWait?: () => void): Promise<void>;
   /** By the region that was quoted last. */
   price(shape: Shape): Known<NanoUsd>;
   /** Of one instance of the service on a machine that it got: another type than the first, or on demand where it asked for spot. */
@@ -119,7 +123,7 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
   const publicIp = (): Known<NanoUsd> => prices['public-ip'] ?? (partitionOf(region) === 'aws' ? PUBLIC_IP : 'unknown');
 
   return {
-    async quote(spec, call) {
+    async quote(spec, call, onWait) {
       region = await clouds.region(spec.region);
       const items = itemsOf(spec).filter(({ configured }) => configured === undefined || prices[configured] === undefined);
       if (items.length === 0) return;
@@ -128,6 +132,7 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
       const now = call.clock.now();
       const due = items.filter(({ name, validMs }) => !isValid(known[name], validMs, now));
       if (due.length === 0) return;
+      onWait?.();
       const answers = await askAll(due, call);
       known = { ...known, ...keptOf(answers, known, now) };
       await writePrices(file, known);

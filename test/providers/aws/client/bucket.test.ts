@@ -115,8 +115,10 @@ describe('the tolls', () => {
       { bucket: 'ec2-run', rate: { size: 4, perSecond: 2 }, tokens: 1 },
       { bucket: 'ec2-run-instances', rate: { size: 999, perSecond: 2 }, tokens: 50 },
     ]);
-    expect(tollsOf('EC2', 'DescribeInstances')).toEqual([{ bucket: 'ec2-read', rate: { size: 95, perSecond: 20 }, tokens: 1 }]);
-    expect(tollsOf('EC2', 'CreateSecurityGroup')[0]?.bucket).toBe('ec2-write');
+    expect(tollsOf('EC2', 'DescribeInstances')).toEqual([
+      { bucket: 'ec2-describeinstances', rate: { size: 95, perSecond: 20 }, tokens: 1 },
+    ]);
+    expect(tollsOf('EC2', 'CreateSecurityGroup')[0]?.bucket).toBe('ec2-createsecuritygroup');
     expect(tollsOf('Elastic Load Balancing v2', 'DescribeRules')[0]?.bucket).toBe('elastic-load-balancing-v2-read');
     expect(tollsOf('S3', 'PutObject')).toEqual([]);
   });

@@ -128,14 +128,25 @@ describe('a request', () => {
   });
 
   test('that an emulator does not know is told at once', async () => {
-    const page = { status: 500, body: '<!doctype html><title>500</title>', headers: { 'content-type': 'text/html; charset=utf-8' } };
-    const { endpoint, cloud } = await start(({ nth }) => (nth === 0 ? page : ec2Error(400, 'InvalidAction', 'The action X is not valid')));
-    for (const tries of [1, 2]) {
+    const page = { status: 404, body: '<!doctype html><title>404</title>', headers: { 'content-type': 'text/html; charset=utf-8' } };
+    const answers = [page, ec2Error(501, 'InternalFailure', 'not yet'), ec2Error(400, 'InvalidAction', 'The action X is not valid')];
+    const { endpoint, cloud } = await start(({ nth }) => answers[nth] ?? expect.fail('asked again'));
+    for (const tries of [1, 2, 3]) {
       const fault = await faultOf(run(cloud));
       expect([fault.kind, fault.class, endpoint.asked.length]).toEqual(['invalid', 'unimplemented', tries]);
       expect(fault.message).toContain('ec2:RunInstances');
     }
   });
+
+  test.for([200, 302, 403, 500])(
+    'proves nothing where a page with status %i comes back, as from the sign-in of a network',
+    async (status) => {
+      const page = { status, body: '<html><title>Welcome to the hotel</title>', headers: { 'content-type': 'text/html' } };
+      const { endpoint, cloud } = await start(() => page);
+      const fault = await faultOf(run(cloud));
+      expect([fault.kind, fault.class, endpoint.asked.length]).toEqual(['invalid', 'unreachable', 1]);
+    },
+  );
 
   test('is sent again where a gateway in between answers with a page', async () => {
     const page = { status: 503, body: '<html></html>', headers: { 'content-type': 'text/html' } };

@@ -1,0 +1,57 @@
+import { Fault, type FaultKind } from '../fault.ts';
+import type { Call } from '../provider.ts';
+
+/** An answer that was asked for ahead counts for so long after it came; what is needed later is asked again. */
+const HOLDS_MS = 5_000;
+
+interface Answer<Value> {
+  readonly value: Promise<Value>;
+  /** Milliseconds since the epoch; undefined while it is under way. */
+  came?: number;
+}
+
+/** Faults after which the same question may well be answered. */
+const PASSING: ReadonlySet<FaultKind> = new Set<FaultKind>(['throttled', 'transient']);
+
+/** Answers that were asked for before anybody needed them, so that questions of one command go out together. Each serves once. */
+export class Ahead<Value> {
+  readonly #answers = new Map<string, Answer<Value>>();
+
+  /** Asks now. Where that stumbles, whoever takes the answer asks again. */
+  start(key: string, call: Call, ask: () => Promise<Value>): void {
+    if (this.#young(key, call) !== undefined) return;
+    const answer: Answer<Value> = { value: ask() };
+    const arrived = () => void (answer.came = call.clock.now());
+    answer.value.then(arrived, arrived);
+    this.#answers.set(key, answer);
+  }
+
+  /** The answer that was asked for ahead, or what `ask` answers now. @throws what `ask` throws; the call's abort reason */
+  async take(key: string, call: Call, ask: () => Promise<Value>): Promise<Value> {
+    const early = this.#young(key, call);
+    this.#answers.delete(key);
+    if (early === undefined) return ask();
+    try {
+      return await untilAborted(early.value, call.signal);
+    } catch (thrown) {
+      call.signal.throwIfAborted();
+      if (thrown instanceof Fault && !PASSING.has(thrown.kind)) throw thrown;
+      return ask();
+    }
+  }
+
+  #young(key: string, call: Call): Answer<Value> | undefined {
+    const answer = this.#answers.get(key);
+    return answer?.came === undefined || call.clock.now() - answer.came < HOLDS_MS ? answer : undefined;
+  }
+}
+
+/** @throws the signal's reason as soon as it aborts, whatever becomes of the promise */
+function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { makeIncarnation } from '../../../src/core/ids.ts';
+import { buildPlan } from '../../../src/plan/build.ts';
+import type { CreateRequest, Provider, SpinRef } from '../../../src/providers/provider.ts';
+import type { Spec } from '../../../src/spec/spec.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { awsWorld, type AwsWorld, serviceSpec } from './world.ts';
+
+const SPEC: Spec = {
+  name: 'web',
+  provider: 'aws',
+  ttlMs: 3_600_000,
+  owner: 'ada',
+  tags: {},
+  budget: {},
+  secrets: {},
+  volumes: {},
+  databases: {},
+  services: { web: serviceSpec({ name: 'web' }) },
+  baseDir: '/',
+};
+
+describe('a first up', () => {
+  test('reads all at once but for an image that an alias leads to, and then asks for nothing that it knows', async () => {
+    // What has no endpoint here is refused at once, so that only the double is waited for.
+    const world = await awsWorld({ clock: systemClock, ec2: { latencyMs: 300 }, settings: { image: IMAGE, prices: PRICES } });
+    const { spin, checks } = await begin(world, world.provider);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    const times = world.ec2.calls.map(({ at }) => at);
+    expect(Math.max(...times) - Math.min(...times)).toBeLessThan(2 * 300);
+    const late = world.ec2.calls.filter(({ at }) => at - Math.min(...times) >= 300).map(({ action }) => action);
+    expect(late.toSorted()).toEqual(['DescribeImages', 'RunInstances']);
+
+    const read = world.ec2.calls.length;
+    const { firewall, service } = requestsOf(world, spin);
+    await world.provider.create(firewall, world.call);
+    expect(await world.observe(firewall)).toMatchObject({ state: 'running' });
+    const handle = await world.provider.create(service, world.call);
+    expect(await world.observe({ ...service, handle })).toMatchObject({ state: 'running' });
+    const made = world.ec2.calls.slice(read).map(({ action }) => action);
+    expect(made.slice(0, 2)).toEqual(['CreateSecurityGroup', 'RunInstances']);
+    expect(made.slice(2).toSorted()).toEqual(['DescribeInstanceStatus', 'DescribeInstances']);
+    const [first, second] = world.ec2.calls.slice(read + 2).map(({ at }) => at);
+    expect(Math.abs((first ?? 0) - (second ?? Infinity))).toBeLessThan(300);
+  });
+
+  test('looks before it launches where an earlier process may have launched', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const written = world.call.clock.now();
+    await world.call.clock.sleep(1_000);
+    const { spin } = await begin(world, world.provider);
+    const { firewall, service } = requestsOf(world, spin);
+    await world.provider.create(firewall, world.call);
+    const read = world.ec2.calls.length;
+    await world.provider.create({ ...service, requestedAt: written }, world.call);
+    expect(world.ec2.calls.slice(read).map(({ action }) => action)).toEqual(['DescribeInstances', 'RunInstances']);
+  });
+
+  test('looks before it launches again, whatever became of its first request', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { spin } = await begin(world, world.provider);
+    const { firewall, service } = requestsOf(world, spin);
+    await world.provider.create(firewall, world.call);
+    for (const round of ['first', 'again']) {
+      const read = world.ec2.calls.length;
+      await world.provider.create(service, world.call);
+      expect([round, world.ec2.calls.slice(read).map(({ action }) => action)]).toEqual([
+        round,
+        round === 'first' ? ['RunInstances'] : ['DescribeInstances'],
+      ]);
+    }
+    expect(world.living()).toHaveLength(1);
+  });
+
+  test('looks before it launches where something carries the ID already', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { spin } = await begin(world, world.another());
+    const { firewall, service } = requestsOf(world, spin);
+    await world.another().create(firewall, world.call);
+    await world.another().create(service, world.call);
+    await world.provider.preflight(spin, buildPlan(SPEC, world.provider), world.call);
+    const read = world.ec2.calls.length;
+    await world.provider.create({ ...service, requestedAt: world.call.clock.now() }, world.call);
+    expect(world.ec2.calls.slice(read).map(({ action }) => action)).toContain('DescribeInstances');
+    expect(world.living()).toHaveLength(1);
+  });
+
+  test('says what is refused where it is needed, though it was asked ahead', async () => {
+    const world = await awsWorld({ settings: { image: 'ami-0000000000000000f', prices: PRICES } });
+    const { checks } = await begin(world, world.provider);
+    expect(checks.find(({ name }) => name === 'image of web')).toMatchObject({ ok: false });
+  });
+
+  test('finds what carries another ID than the name of the spec', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { firewall } = requestsOf(world, world.spin);
+    await world.provider.create(firewall, world.call);
+    await world.provider.locate({ ...SPEC, name: 'other' }, world.call);
+    const spin = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()) };
+    const checks = await world.provider.preflight(spin, buildPlan(SPEC, world.provider), world.call);
+    expect(checks.find(({ name }) => name === 'leftovers')).toMatchObject({ ok: false });
+  });
+});
+
+const IMAGE = 'resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64';
+const PRICES = { 't3.micro': 1, 'disk-gib-month': 1 };
+
+/** What `up` asks of a provider before it makes anything. */
+async function begin(world: AwsWorld, provider: Provider) {
+  await provider.quote(SPEC, world.call);
+  const place = await provider.locate(SPEC, world.call);
+  const spin: SpinRef = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()), place };
+  const checks = await provider.preflight(spin, buildPlan(SPEC, provider), world.call);
+  return { spin, checks };
+}
+
+function requestsOf(world: AwsWorld, spin: SpinRef): { readonly firewall: CreateRequest; readonly service: CreateRequest } {
+  const requestedAt = world.call.clock.now();
+  const own = (request: CreateRequest): CreateRequest => ({
+    ...request,
+    spin,
+    requestedAt,
+    token: `${request.token.slice(0, 20)}${spin.incarnation.slice(-12)}`,
+    tags: { ...request.tags, 'spin:incarnation': spin.incarnation },
+  });
+  return { firewall: own(world.firewall('web', { port: 'none' })), service: own(world.service({ name: 'web' })) };
+}
