@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const LOOK_MS = 100;
+const COLLECTIONS = 5;
 
 /** Watches the resident memory of this process. `peak` is in megabytes (10^6 bytes). */
 export function watchMemory(): { readonly peak: number; stop(): void } {
@@ -18,11 +19,14 @@ export function watchMemory(): { readonly peak: number; stop(): void } {
 }
 
 /** What is reachable in this process, in megabytes, after all that is not was collected. */
-export function heapInUse(): number {
+export async function heapInUse(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // Finalizers of the first round let go of what the second one collects.
-  for (let round = 0; round < 2; round++) collect();
+  for (let round = 0; round < COLLECTIONS; round++) {
+    collect();
+    // Sockets close, and finalizers let go of what the next round collects.
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
   return process.memoryUsage().heapUsed / 1e6;
 }
 

@@ -130,7 +130,7 @@ async function race(open: Open, build: Build, rounds: number): Promise<void> {
       };
       if (listed.result.spins.length === 0) await expectNothing(square, `round ${round}`);
       else expectSame(await square.picture(), wanted);
-      const last = upper === downer ? lastWriter(upper) : undefined;
+      const last = upper === downer ? lastWord(upped.code, downed.code, upper) : undefined;
       if (last !== undefined && (last === 'up') !== listed.result.spins.length > 0)
         throw new TrialFailure(`round ${round}: ${last} had the last word, and did not get its way`);
     }
@@ -138,9 +138,14 @@ async function race(open: Open, build: Build, rounds: number): Promise<void> {
   });
 }
 
-/** Who wrote the record last, as the taps tell: they write in the order in which it happened. */
-function lastWriter(folder: Folder): string | undefined {
-  return folder.told().findLast(({ point }) => ['link:record', 'rename:spins.id'].includes(point.what))?.point.who;
+/**
+ * Whoever says that the lease was lost to another had not the last word: what it tries to write after that is refused. Where both had their
+ * way, the taps tell who wrote last, in the order in which it happened; a removal that was begun anybody may finish.
+ */
+function lastWord(upped: number | null, downed: number | null, folder: Folder): string | undefined {
+  if (upped !== 0) return 'down';
+  if (downed !== 0) return 'up';
+  return folder.told().findLast(({ point }) => point.what === 'link:record')?.point.who;
 }
 
 /** Two sweeps and an up, on a spin whose first up died. */

@@ -57,7 +57,8 @@ export class Bucket {
   take(id: string, tokens: number, now: number): Slot {
     this.#advance(now);
     const wanted = Math.min(tokens, this.#rate.size);
-    const at = this.#timeOf(this.#level - wanted);
+    const left = this.#level - wanted;
+    const at = this.#timeOf(left < 0 ? left - (this.#rate.spare ?? 0) : left);
     const returned = this.#returned.filter((slot) => slot.tokens >= wanted && slot.at < at).toSorted((a, b) => a.at - b.at)[0];
     if (returned !== undefined) return this.#takeReturned(returned, id, wanted);
     this.#level -= wanted;

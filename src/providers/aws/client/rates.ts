@@ -4,6 +4,8 @@ export interface Rate {
   readonly size: number;
   /** How many come back per second. */
   readonly perSecond: number;
+  /** Whoever has to wait waits for so many tokens more, which stay in the bucket for those who come early; none by default. */
+  readonly spare?: number;
 }
 
 /** What one request takes from one bucket. */
@@ -78,14 +80,17 @@ function ec2Tolls(action: string, instances: number): readonly Toll[] {
   }
 }
 
+const SPARE = 2;
+
 function toll(bucket: string, rate: Rate, tokens: number): Toll {
   return { bucket, rate: withheld(rate), tokens };
 }
 
 /**
  * Requests that leave in time may arrive closer together than they left, the first one above all, which waits for a connection. A quarter of a
- * second's tokens, at least one, is therefore never spent; the refill stays what it is.
+ * second's tokens, at least one, is therefore never spent; the refill stays what it is. Where there is a queue, many processes are busy at
+ * once, and what they send is late by more: two tokens beyond that are left, which costs the whole queue a second at most.
  */
 function withheld({ size, perSecond }: Rate): Rate {
-  return { size: Math.max(1, size - Math.max(1, Math.ceil(perSecond / 4))), perSecond };
+  return { size: Math.max(1, size - Math.max(1, Math.ceil(perSecond / 4))), perSecond, spare: SPARE };
 }

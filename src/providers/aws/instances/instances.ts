@@ -117,8 +117,10 @@ async function survey(region: Region, request: CreateRequest, call: Call): Promi
   const { settings } = cloud.options;
   const service = bindService(serviceOf(request), request.bindings);
   const firewall = needOf(request, `firewall.${service.name}`);
+  const first = region.asked.isFirst(request);
+  region.machines.launching(request.spin, first);
   const [machines, network, image, disks, group] = await Promise.all([
-    region.asked.isFirst(request) ? guard(cloud, request.spin.place, call).then(() => []) : region.machines.of(request.spin, call),
+    first ? guard(cloud, request.spin.place, call).then(() => []) : region.machines.of(request.spin, call),
     networkOf(cloud, call),
     resolveImage(cloud, service.cloud.image ?? settings.image, call),
     disksOf(region, request, service, call),

@@ -32,6 +32,12 @@ describe('a bucket', () => {
     expect(new Bucket(RATE).take('a', 1_000, START).at).toBe(START);
   });
 
+  test('keeps a spare for those who come early, once there is a queue', () => {
+    const bucket = new Bucket({ ...RATE, spare: 2 });
+    const waits = Array.from({ length: 7 }, (_, i) => bucket.take(String(i), 1, START).at - START);
+    expect(waits).toEqual([0, 0, 0, 0, 0, 1_500, 2_000]);
+  });
+
   test('hands a turn that was given back to who comes next, and nobody else moves', () => {
     const bucket = new Bucket({ size: 1, perSecond: 1 });
     const [, second, third] = ['a', 'b', 'c'].map((id) => bucket.take(id, 1, START));
@@ -112,11 +118,11 @@ describe('a bucket', () => {
 describe('the tolls', () => {
   test('count a launch as a request and as its instances, and leave a little of every bucket unspent', () => {
     expect(tollsOf('EC2', 'RunInstances', 50)).toEqual([
-      { bucket: 'ec2-run', rate: { size: 4, perSecond: 2 }, tokens: 1 },
-      { bucket: 'ec2-run-instances', rate: { size: 999, perSecond: 2 }, tokens: 50 },
+      { bucket: 'ec2-run', rate: { size: 4, perSecond: 2, spare: 2 }, tokens: 1 },
+      { bucket: 'ec2-run-instances', rate: { size: 999, perSecond: 2, spare: 2 }, tokens: 50 },
     ]);
     expect(tollsOf('EC2', 'DescribeInstances')).toEqual([
-      { bucket: 'ec2-describeinstances', rate: { size: 95, perSecond: 20 }, tokens: 1 },
+      { bucket: 'ec2-describeinstances', rate: { size: 95, perSecond: 20, spare: 2 }, tokens: 1 },
     ]);
     expect(tollsOf('EC2', 'CreateSecurityGroup')[0]?.bucket).toBe('ec2-createsecuritygroup');
     expect(tollsOf('Elastic Load Balancing v2', 'DescribeRules')[0]?.bucket).toBe('elastic-load-balancing-v2-read');
