@@ -62,7 +62,7 @@ export interface Told {
   readonly point: Point;
 }
 
-function lineOf({ kind, pid, point }: Told): string {
+export function lineOf({ kind, pid, point }: Told): string {
   return `${kind} ${point.who} ${pid} ${point.what} ${point.nth}\n`;
 }
 
