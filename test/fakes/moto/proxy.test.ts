@@ -101,7 +101,7 @@ describeWithMoto('the proxy', (world) => {
     const { proxy } = world();
     const { ec2 } = clientsOf({ endpoint: proxy.url });
     proxy.announce({ how: 'silence' });
-    await expect(ec2.send(new DescribeVpcsCommand({}), { abortSignal: AbortSignal.timeout(150) })).rejects.toMatchObject({
+    await expect(ec2.send(new DescribeVpcsCommand({}), { abortSignal: AbortSignal.timeout(1_500) })).rejects.toMatchObject({
       name: 'AbortError',
     });
     proxy.announce({ how: { lateMs: 120 } });

@@ -147,6 +147,18 @@ describe('a service on EC2', () => {
     expect(seen.reason).toContain('status check');
   });
 
+  test('is asked to end again where EC2 refuses because something depends on it', async () => {
+    const world = await awsWorld();
+    const web = await launch(world, world.service({ name: 'web' }));
+    const refusal = { kind: 'error', status: 400, code: 'DependencyViolation', message: 'resource has a dependent object' } as const;
+    world.ec2.script({ action: 'TerminateInstances', fault: refusal });
+    expect(await world.provider.release(web, 1, world.call)).toBe('requested');
+    expect(world.living()).toHaveLength(1);
+    await world.until(web, ({ state, stalled }) => state === 'stopping' && stalled === true);
+    expect(await world.provider.release(web, 1, world.call)).toBe('requested');
+    expect(world.living()).toEqual([]);
+  });
+
   test('is not said to be absent because credentials are of another account', async () => {
     const world = await awsWorld();
     const web = world.service({ name: 'web' });

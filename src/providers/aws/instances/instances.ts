@@ -86,7 +86,10 @@ export async function releaseService(region: Region, target: Target, call: Call)
   return 'requested';
 }
 
-/** Asks for machines to be ended; those that are gone already are no fault. @throws Fault */
+/**
+ * Asks for machines to be ended; those that are gone already are no fault, nor is it that something else needs one as yet: that one stays on
+ * the list of what must go, and is asked for again. @throws Fault
+ */
 export async function terminate(
   region: Region,
   machines: readonly Pick<Machine, 'id' | 'owner' | 'launchedAt'>[],
@@ -95,9 +98,9 @@ export async function terminate(
   for (const part of inParts(machines, MOST_IDS)) {
     const ids = part.map(({ id }) => id);
     const all = await unless(['InvalidInstanceID.NotFound'], () => end(region, ids, call));
-    if (all !== undefined) region.machines.ending(part, call.clock.now());
+    if (all === 'ending') region.machines.ending(part, call.clock.now());
     // One that is not known turns the whole request down.
-    else await Promise.all(part.map((machine) => terminateOne(region, machine, call)));
+    if (all === undefined) await Promise.all(part.map((machine) => terminateOne(region, machine, call)));
   }
 }
 
@@ -105,11 +108,16 @@ export async function terminate(
 async function terminateOne(region: Region, machine: Pick<Machine, 'id' | 'owner' | 'launchedAt'>, call: Call): Promise<void> {
   const answer = await unless(['InvalidInstanceID.NotFound'], () => end(region, [machine.id], call));
   const now = call.clock.now();
-  if (answer !== undefined || now - machine.launchedAt >= CONSISTENCY_WINDOW_MS) region.machines.ending([machine], now);
+  const isGoneByNow = answer === undefined && now - machine.launchedAt >= CONSISTENCY_WINDOW_MS;
+  if (answer === 'ending' || isGoneByNow) region.machines.ending([machine], now);
 }
 
-function end(region: Region, InstanceIds: string[], call: Call): Promise<unknown> {
-  return region.cloud.send(EC2Client, new TerminateInstancesCommand({ InstanceIds }), call);
+/** `needed` where EC2 refuses because something else depends on one of them. */
+async function end(region: Region, InstanceIds: string[], call: Call): Promise<'ending' | 'needed'> {
+  const answer = await unless(['DependencyViolation'], () =>
+    region.cloud.send(EC2Client, new TerminateInstancesCommand({ InstanceIds }), call),
+  );
+  return answer === undefined ? 'needed' : 'ending';
 }
 
 async function survey(region: Region, request: CreateRequest, call: Call): Promise<Ground> {
