@@ -34,7 +34,7 @@ const CONSISTENCY_WINDOW_MS = 10_000;
 const DATABASE_BOOT_MS = 45 * 60_000;
 const DATABASE_RELEASE_MS = 30 * 60_000;
 /** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
-const SLACK_MS = 120_000;
+const SLACK_MS = 30_000;
 
 /** The phase that bringing up a resource of this kind belongs to. */
 export function phaseOf(kind: ResourceKind): Phase {
@@ -239,7 +239,7 @@ export async function withRetries<T>(work: Work, deadline: number, effect: () =>
 
 async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord): Promise<Observation> {
   const since = work.call.clock.now();
-  const deadline = Math.min(since + patience(resource), work.session.record.deadline);
+  const deadline = Math.min(since + patience(resource, work.provider.bootMs ?? 0), work.session.record.deadline);
   let last: Observation | undefined;
   for (;;) {
     await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
@@ -273,12 +273,12 @@ function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase:
 }
 
 /** How long a resource may take to do what it is for. A job may take as long as the spin lives. */
-function patience(resource: ResourceRecord): number {
+function patience(resource: ResourceRecord, bootMs: number): number {
   if (resource.desire.kind === 'database') return DATABASE_BOOT_MS;
   if (resource.desire.kind !== 'service') return TABLE.booting.timeoutMs;
   const { service } = resource.desire;
   if (service.job) return Infinity;
-  return service.bootstrap.reduce((sum, step) => sum + step.timeoutMs, service.health.deadlineMs + SLACK_MS);
+  return service.bootstrap.reduce((sum, step) => sum + step.timeoutMs, service.health.deadlineMs + bootMs + SLACK_MS);
 }
 
 function drainTime(resource: ResourceRecord): number {

@@ -248,6 +248,8 @@ export interface Provider {
   readonly kinds: readonly ResourceKind[];
   /** Its instances run on other machines than this one, and know nothing of its folders. */
   readonly elsewhere?: boolean;
+  /** Milliseconds that a machine may need before what runs on it begins; none where that is this machine. */
+  readonly bootMs?: number;
 
   /** What of a spec it cannot do, one line each; empty where it can do everything. Pure. */
   unsupported(spec: Spec): readonly string[];

@@ -49,11 +49,14 @@ function branchOf(branches: readonly (readonly Issue[])[], value: unknown): read
 
 function unknownKeys(path: Path, keys: readonly string[]): Finding[] {
   const known = knownKeys(path);
-  return keys.map((key) => unknownKey(path, key, known));
+  return keys.map((key, n) => unknownKey(path, key, known, n < MOST_MEANT));
 }
 
-function unknownKey(path: Path, key: string, known: readonly string[]): Finding {
-  const near = didYouMean(key, known);
+/** Unknown keys of one map for which a known one is sought: who slips a hundred times wrote another format. */
+const MOST_MEANT = 100;
+
+function unknownKey(path: Path, key: string, known: readonly string[], meant: boolean): Finding {
+  const near = meant ? didYouMean(key, known) : undefined;
   const suggestion = near ?? (known.length === 0 ? undefined : `known here: ${known.filter((name) => !name.startsWith('$')).join(', ')}`);
   const where = path.length === 0 ? 'a key of a spec' : `a key of ${showPath(path)}`;
   return { path: [...path, key], part: 'key', message: `is not ${where}`, value: key, ...(suggestion === undefined ? {} : { suggestion }) };

@@ -82,8 +82,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   const limit = Math.min(3, Math.max(1, Math.floor(word.length / 3)));
   let best: string | undefined;
   let bestDistance = limit + 1;
+  const typed = word.toLowerCase();
   for (const candidate of known) {
-    const distance = edits(word.toLowerCase(), candidate.toLowerCase());
+    // Words differ by at least as many edits as letters in number, which spares the comparison of most.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    const distance = edits(typed, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -91,7 +94,6 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 
 /** Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b` (optimal string alignment). */
 function edits(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3) return Infinity;
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

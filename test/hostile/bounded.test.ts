@@ -46,7 +46,7 @@ describe('a spec that is made to take long is answered in time:', () => {
       ({ spec }) => buildPlan(spec, { kinds: RESOURCE_KINDS, price: () => 0 }),
       (thrown: unknown) => thrown,
     );
-    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(5 * USUAL_CAP_MS);
+    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(USUAL_CAP_MS);
     if (outcome instanceof Error) expect(isSpinError(outcome), String(outcome)).toBe(true);
   });
 });

@@ -15,6 +15,9 @@ export interface AwsProviderOptions extends AwsOptions {
   readonly templatesDir: string;
 }
 
+/** From pending to the first line of user data: firmware, kernel, network and cloud-init take up to about a minute and a half. */
+const BOOT_MS = 90_000;
+
 /** What is made, looked at and let go, for one kind of resource in one region. */
 interface Feature {
   create(request: CreateRequest, call: Call): Promise<Handle>;
@@ -56,6 +59,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
   return {
     name: 'aws',
     elsewhere: true,
+    bootMs: BOOT_MS,
     kinds: [
       ...(settings.schedulerRole === undefined ? [] : (['keeper'] as const)),
       ...(['identity', 'secret', 'volume', 'database', 'firewall', 'service'] as const),

@@ -17,6 +17,8 @@ test('a keeper that was killed is told, and healed without touching what runs', 
   const web = world.service({ name: 'web', replicas: 3 });
   await world.provider.create(web, world.call);
   const before = await world.until(web, running);
+  // The keeper tells before it notes: what it had no time to note is read again from the processes by the next one.
+  await expect.poll(() => Object.values(world.instances()).map(({ state }) => state)).toEqual(['healthy', 'healthy', 'healthy']);
   await endKeeper(world);
   expect(await world.observe(world.keeper())).toMatchObject({ state: 'absent', reason: 'the keeper is not running' });
   expect(await world.observe(web)).toMatchObject({ state: 'running', reason: expect.stringContaining('the keeper is not running') });
