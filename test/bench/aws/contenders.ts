@@ -4,7 +4,7 @@ import { rolldown } from 'rolldown';
 import type { BenchFolder } from '../bench-folder.ts';
 import type { BenchCommand } from '../command.ts';
 import { spin } from '../spin.ts';
-import { type Ground, REGION, TYPE } from './ground.ts';
+import { type Base, type Ground, REGION, TYPE } from './ground.ts';
 
 /** A tool that brings instances up and ends them. */
 export interface AwsContender {
@@ -12,14 +12,14 @@ export interface AwsContender {
   /** So slow that a few rounds must do. */
   readonly slow?: true;
   /** Writes what its commands read, before anything is timed. */
-  prepare(count: number, image: string): Promise<{ readonly up: BenchCommand; readonly down: BenchCommand }>;
+  prepare(count: number, base: Base): Promise<{ readonly up: BenchCommand; readonly down: BenchCommand }>;
 }
 
 /** One service of so many instances, to which nobody needs to connect: what an emulator gives as an address belongs to somebody else. */
 export function spinContender(folder: BenchFolder, ground: Ground): AwsContender {
   return {
     name: 'spin',
-    async prepare(count, image) {
+    async prepare(count, { image }) {
       const id = `bench-${count}`;
       const web = {
         run: ['sleep', 'infinity'],
@@ -48,11 +48,11 @@ export async function rawContender(folder: BenchFolder, ground: Ground): Promise
   const env = { ...folder.env, ...ground.env, NODE_COMPILE_CACHE: join(folder.root, 'raw-cache') };
   return {
     name: 'raw minimum',
-    async prepare(count, image) {
+    async prepare(count, { image, subnet }) {
       const command = (verb: string): BenchCommand => ({
         argv: [process.execPath, program, verb, String(count), join(folder.root, 'raw.json')],
         cwd: folder.work,
-        env: { ...env, RAW_IMAGE: image },
+        env: { ...env, RAW_IMAGE: image, RAW_SUBNET: subnet },
       });
       return { up: command('up'), down: command('down') };
     },
@@ -84,7 +84,7 @@ export function cliContender(folder: BenchFolder, ground: Ground): AwsContender 
   return {
     name: 'AWS CLI script',
     slow: true,
-    async prepare(count, image) {
+    async prepare(count, { image }) {
       await mkdir(own, { recursive: true });
       await Promise.all([writeFile(join(own, 'up.sh'), CLI_UP), writeFile(join(own, 'down.sh'), CLI_DOWN)]);
       const command = (script: string): BenchCommand => ({

@@ -1,6 +1,7 @@
 import {
   DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
   DescribeVolumesCommand,
   EC2Client,
   RegisterImageCommand,
@@ -13,13 +14,19 @@ export const REGION = 'us-east-1';
 export const TYPE = 'm5.large';
 export const LATENCY_MS = 50;
 
+/** What instances are made from and in. */
+export interface Base {
+  readonly image: string;
+  readonly subnet: string;
+}
+
 /** What the contenders work on: moto, and the proxy that they talk to. */
 export interface Ground {
   readonly proxy: MotoProxy;
   /** What leads a program to it, and nowhere else. */
   readonly env: Readonly<Record<string, string>>;
-  /** Empties it. @returns the ID of the one image there is; moto's own 1,177 would slow every RunInstances down, and so hide what spin adds */
-  clear(): Promise<string>;
+  /** Empties it, but for one image; moto's own 1,177 would slow every RunInstances down, and so hide what spin adds. */
+  clear(): Promise<Base>;
   /** What is there that is billed or was made by a contender, as a client of its own sees it. */
   left(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -49,7 +56,9 @@ export async function makeGround(behaviour: Partial<Behaviour> = {}): Promise<Gr
     clear: async () => {
       await proxy.reset();
       const image = { Name: 'bench', Architecture: 'x86_64', RootDeviceName: '/dev/xvda', VirtualizationType: 'hvm' } as const;
-      return (await own.send(new RegisterImageCommand(image))).ImageId ?? '';
+      const { ImageId = '' } = await own.send(new RegisterImageCommand(image));
+      const { Subnets: [{ SubnetId = '' } = {}] = [] } = await own.send(new DescribeSubnetsCommand({}));
+      return { image: ImageId, subnet: SubnetId };
     },
     left: () => leftIn(own),
     close: async () => {

@@ -65,7 +65,7 @@ async function findAnsible(folder: BenchFolder, ground: Ground): Promise<AwsCont
   return {
     name: 'Ansible',
     slow: true,
-    async prepare(count, image) {
+    async prepare(count, { image }) {
       const command = (verb: string): BenchCommand => {
         const variables = JSON.stringify({ verb, count, image, type: TYPE });
         return { argv: [playbook, '-i', 'localhost,', '-e', variables, file], cwd: folder.work, env };
@@ -120,7 +120,7 @@ async function findTerraform(folder: BenchFolder, ground: Ground): Promise<AwsCo
   return {
     name: 'Terraform',
     slow: true,
-    async prepare(count, image) {
+    async prepare(count, { image }) {
       const command = (verb: string): BenchCommand => ({
         argv: [terraform, verb, '-input=false', '-auto-approve', `-var=size=${count}`, `-var=image=${image}`],
         cwd: own,

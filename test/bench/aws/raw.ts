@@ -1,5 +1,6 @@
 /**
- * The raw minimum: the calls without which there are no instances, and nothing checked.
+ * The raw minimum: the calls without which there are no such instances, written by hand, and nothing checked. Its instances are those of
+ * spin: the same tags, disk, metadata options and as much user data, as an endpoint takes longer to make those than bare ones.
  * `raw up COUNT FILE` writes what it made into the file, `raw down COUNT FILE` ends that.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -23,9 +24,13 @@ interface Made {
   readonly ids: string[];
 }
 
+/** Characters of user data, before they are encoded: about what spin's agent has when it is packed. */
+const USER_DATA_LENGTH = 8_000;
+const TAGS = ['id', 'incarnation', 'resource', 'state', 'deadline', 'trace', 'owner', 'name'];
+
 async function up(ec2: EC2Client, count: number): Promise<Made> {
   const TagSpecifications = (types: readonly ResourceType[]) =>
-    types.map((ResourceType) => ({ ResourceType, Tags: [{ Key: 'bench', Value: 'raw' }] }));
+    types.map((ResourceType) => ({ ResourceType, Tags: TAGS.map((name) => ({ Key: `bench:${name}`, Value: 'raw' })) }));
   const { GroupId: group = '' } = await ec2.send(
     new CreateSecurityGroupCommand({ GroupName: 'raw', Description: 'raw', TagSpecifications: TagSpecifications(['security-group']) }),
   );
@@ -38,6 +43,11 @@ async function up(ec2: EC2Client, count: number): Promise<Made> {
       InstanceType: 'm5.large',
       MinCount: count,
       MaxCount: count,
+      SubnetId: process.env['RAW_SUBNET'],
+      UserData: Buffer.alloc(USER_DATA_LENGTH, 'raw').toString('base64'),
+      MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled', InstanceMetadataTags: 'enabled' },
+      BlockDeviceMappings: [{ DeviceName: '/dev/sda1', Ebs: { VolumeType: 'gp3', Encrypted: true, DeleteOnTermination: true } }],
+      InstanceInitiatedShutdownBehavior: 'terminate',
       SecurityGroupIds: [group],
       TagSpecifications: TagSpecifications(['instance', 'volume', 'network-interface']),
     }),

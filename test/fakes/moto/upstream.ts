@@ -62,7 +62,7 @@ async function settledOf(work: Promise<unknown>): Promise<void> {
   await Promise.allSettled([work]);
 }
 
-/** True for a call that changes nothing. */
-export function isReading({ action }: Call): boolean {
-  return /^(?:Describe|Get|List|Head)/.test(action);
+/** True for a call that changes nothing; a rehearsal is one. */
+export function isReading({ action, params }: Call): boolean {
+  return /^(?:Describe|Get|List|Head)/.test(action) || params.get('DryRun') === 'true';
 }
