@@ -15,6 +15,7 @@ import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { providersInReach } from './providers.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
 import { requestedId } from './spec-request.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 
@@ -222,7 +223,8 @@ async function noteFailure(work: Work, thrown: unknown): Promise<void> {
 /** No record: the providers' own inventories say whether something of this ID is there, and it is deleted by its tags. */
 async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | undefined): Promise<DownResult> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const deadline = app.clock.now() + 60_000;
+  const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
+  const pauses = growingPauses();
   let reclaimed = 0;
   const unasked: string[] = [];
   for (const { provider, inUse } of await providersInReach(app)) {
@@ -242,7 +244,7 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));
       await provider.reclaim(found, call);
-      await app.clock.sleep(100, app.signal);
+      await app.clock.sleep(pauses.next().value, app.signal);
     }
   }
   const result = reclaimed === 0 ? 'absent' : 'released';

@@ -13,6 +13,7 @@ import { durationOf } from './durations.ts';
 import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
 
 export interface GcRequest {
   readonly dryRun: boolean;
@@ -22,8 +23,6 @@ export interface GcRequest {
   /** Sweep though the blast-radius limit says stop. */
   readonly force?: boolean;
 }
-
-const PROOF_TIMEOUT_MS = 60_000;
 
 /**
  * Judges every spin and every thing of ours, and sweeps what should not be there. Two sweeps at once are safe:
@@ -182,10 +181,11 @@ async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
   const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
   for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider)) {
     const provider = await app.provider(name);
+    const pauses = growingPauses();
     while ((await provider.reclaim(ours, call)) !== 'absent') {
       if (app.clock.now() >= deadline)
         throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
-      await app.clock.sleep(100, app.signal);
+      await app.clock.sleep(pauses.next().value, app.signal);
     }
   }
   return found.length > 0;
