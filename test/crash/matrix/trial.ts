@@ -147,8 +147,11 @@ async function follow(world: World, { scenario, sequel }: Trial, picture: unknow
       // To the up it was there; whoever asks anew sees it when everybody does.
       await world.becomeVisible();
       const seen = await world.picture();
-      if (!isDeepStrictEqual(seen, picture))
-        throw new TrialFailure(`it is not what an undisturbed run makes: ${differenceOf(picture, seen)}`);
+      if (!isDeepStrictEqual(seen, picture)) {
+        // Why, as whoever looks a moment later is told.
+        const { stdout } = await folder.run(['status', ID, '--verbose']);
+        throw new TrialFailure(`it is not what an undisturbed run makes: ${differenceOf(picture, seen)}\n${stdout}`);
+      }
       const { result } = JSON.parse(good(await folder.run(['up', '--output', 'json'])).stdout) as { readonly result: UpOutcome };
       if (result.result !== 'unchanged') throw new TrialFailure(`another up found something to do: ${result.result}`);
       return takenDown(world);
