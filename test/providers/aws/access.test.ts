@@ -74,7 +74,7 @@ describe('a command on an instance', () => {
     const thrown = execOn(region, world.spin, { instance: 'web@1.1', command: 'true', stdio: 'pipe' }, world.call);
     await expect(thrown).rejects.toMatchObject({
       class: 'exec-unavailable',
-      message: expect.stringMatching(/AmazonSSMManagedInstanceCore.*aws\.checkFrom/),
+      message: expect.stringMatching(/the rights of that agent.*aws\.checkFrom/),
     });
   });
 

@@ -94,6 +94,6 @@ function unavailable(machine: Machine): Fault {
   return new Fault(
     'invalid',
     'exec-unavailable',
-    `${instanceName(machine)} (${machine.id}) cannot be reached: Systems Manager does not know it, which takes the SSM agent and a role with AmazonSSMManagedInstanceCore (aws.instanceProfile), and EC2 Instance Connect takes aws.checkFrom, to be let in from`,
+    `${instanceName(machine)} (${machine.id}) cannot be reached: Systems Manager does not know it, which takes its agent in the image and a role with the rights of that agent (aws.instanceProfile; docs/aws-data.md lists them), and EC2 Instance Connect takes aws.checkFrom, to be let in from`,
   );
 }
