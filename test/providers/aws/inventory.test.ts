@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
+import type { Found } from '../../../src/providers/provider.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
 describe('what AWS has of us, with no record', () => {
@@ -39,6 +40,23 @@ describe('what AWS has of us, with no record', () => {
     expect(marked.map(({ orphanSince }) => orphanSince)).toEqual(marked.map(() => 1_000));
     await world.provider.mark(marked, undefined, world.call);
     expect((await world.provider.inventory({}, world.call)).some(({ orphanSince }) => orphanSince !== undefined)).toBe(false);
+  });
+
+  test('is marked but for what is gone, though AWS says of that only that it is not allowed', async () => {
+    const world = await awsWorld();
+    await bringUp(world);
+    const found = await world.provider.inventory({}, world.call);
+    const gone = { ...found[0], handle: { machine: 'i-0123456789abcdef0' } } as Found;
+    const deny = (id: string) =>
+      world.ec2.script({ action: 'CreateTags', when: ({ input }) => JSON.stringify(input).includes(id), times: 'always', fault: 'denied' });
+    deny('i-0123456789abcdef0');
+    await world.provider.mark([found[0], gone, ...found.slice(1)] as Found[], 1_000, world.call);
+    const marked = await world.another().inventory({}, world.call);
+    expect(marked.map(({ orphanSince }) => orphanSince)).toEqual(found.map(() => 1_000));
+    // Of what is there it is meant.
+    const there = String(Reflect.get(Object(found[1]?.handle), 'machine'));
+    deny(there);
+    await expect(world.provider.mark(found, 2_000, world.call)).rejects.toMatchObject({ kind: 'denied' });
   });
 
   test('becomes ours when it is taken over', async () => {

@@ -1,18 +1,15 @@
-import { CreateTagsCommand, DescribeTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { DescribeTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { isoTime } from '../../../core/clock.ts';
 import { OWNED } from '../../../core/tags.ts';
 import type { Call, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
-import { isClass } from '../fault-class.ts';
-import { allPages, inParts } from '../pages.ts';
+import { allPages } from '../pages.ts';
+import { changeTags } from '../tagging.ts';
 
 /**
  * The deadline as a tag of everything that EC2 has of a spin. The timer inside each instance reads it, and so does whoever sweeps without
  * a record.
  */
-
-/** CreateTags takes 1,000 resources; AWS recommends smaller parts (CreateTags, API reference). */
-const RESOURCES_PER_REQUEST = 200;
 
 /**
  * Writes the deadline on all of a spin's EC2 resources that say another one; the instances last, so that where they all agree the rest
@@ -27,14 +24,12 @@ export async function moveDeadline(cloud: Cloud, spin: SpinRef, deadline: number
   const known = new Set(agreeing.map(({ id }) => id));
   const stale = all.filter(({ id }) => !known.has(id));
   const ordered = [...stale.filter(({ type }) => type !== 'instance'), ...stale.filter(({ type }) => type === 'instance')];
-  for (const part of inParts(ordered, RESOURCES_PER_REQUEST)) {
-    await tag(
-      cloud,
-      part.map(({ id }) => id),
-      value,
-      call,
-    );
-  }
+  await changeTags(
+    cloud,
+    ordered.map(({ id }) => id),
+    { put: { [OWNED.deadline]: value }, drop: [] },
+    call,
+  );
 }
 
 interface Tagged {
@@ -52,31 +47,4 @@ async function resourcesWith(cloud: Cloud, key: string, value: string, call: Cal
     return { items: page.Tags, next: page.NextToken };
   });
   return tags.flatMap(({ ResourceId, ResourceType }) => (ResourceId === undefined ? [] : [{ id: ResourceId, type: ResourceType ?? '' }]));
-}
-
-/** One that is gone by now makes AWS refuse the whole part: what is left is found by halves. */
-async function tag(cloud: Cloud, Resources: readonly string[], deadline: string, call: Call): Promise<void> {
-  try {
-    const command = new CreateTagsCommand({ Resources: [...Resources], Tags: [{ Key: OWNED.deadline, Value: deadline }] });
-    await cloud.send(EC2Client, command, call);
-  } catch (thrown) {
-    if (!isGone(thrown)) throw thrown;
-    if (Resources.length === 1) return;
-    const half = Math.ceil(Resources.length / 2);
-    await tag(cloud, Resources.slice(0, half), deadline, call);
-    await tag(cloud, Resources.slice(half), deadline, call);
-  }
-}
-
-function isGone(thrown: unknown): boolean {
-  return isClass(
-    thrown,
-    'InvalidInstanceID.NotFound',
-    'InvalidVolume.NotFound',
-    'InvalidGroup.NotFound',
-    'InvalidNetworkInterfaceID.NotFound',
-    'InvalidSpotInstanceRequestID.NotFound',
-    'InvalidSecurityGroupRuleId.NotFound',
-    'InvalidID',
-  );
 }

@@ -1,17 +1,10 @@
-import {
-  CreateTagsCommand,
-  DeleteTagsCommand,
-  DescribeNetworkInterfacesCommand,
-  DeleteNetworkInterfaceCommand,
-  EC2Client,
-  type Filter,
-} from '@aws-sdk/client-ec2';
+import { DescribeNetworkInterfacesCommand, DeleteNetworkInterfaceCommand, EC2Client, type Filter } from '@aws-sdk/client-ec2';
 import { isoTime, parseTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
 import { OWNED, type Tags } from '../../../core/tags.ts';
 import type { Call, Found, InventoryScope } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
-import { isClass, unless } from '../fault-class.ts';
+import { isClass } from '../fault-class.ts';
 import { deleteGroup } from '../network/firewalls.ts';
 import { groupsWith } from '../network/groups.ts';
 import { terminate } from '../instances/instances.ts';
@@ -21,11 +14,12 @@ import { handleText } from '../observing.ts';
 import { inScope, type Owner, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages, inParts } from '../pages.ts';
 import type { Region } from '../region.ts';
+import { changeTags } from '../tagging.ts';
 
 /** The part of an inventory that EC2 answers in one region, but for volumes: instances, security groups, and network interfaces of nobody. */
 
-/** CreateTags takes 1,000 resources; AWS recommends smaller parts (CreateTags, API reference). */
-const RESOURCES_PER_REQUEST = 200;
+/** As many values as one filter of EC2 may have. */
+const MOST_VALUES = 200;
 
 /** @throws Fault */
 export async function listInstances({ cloud }: Region, scope: InventoryScope, call: Call): Promise<readonly Found[]> {
@@ -83,7 +77,7 @@ export async function listInterfaces({ cloud }: Region, scope: InventoryScope, c
 export async function reclaimInstances(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
   const ids = new Set(found.map((thing) => idOf(thing, 'machine')));
   const incarnations = [...new Set(found.map(({ incarnation }) => incarnation))];
-  const parts = inParts(incarnations, RESOURCES_PER_REQUEST).map((Values) =>
+  const parts = inParts(incarnations, MOST_VALUES).map((Values) =>
     machinesWith(region.cloud, [{ Name: `tag:${OWNED.incarnation}`, Values }], call),
   );
   const there = (await Promise.all(parts)).flat().filter((machine) => ids.has(machine.id) && !isGone(machine));
@@ -98,7 +92,7 @@ export async function reclaimInstances(region: Region, found: readonly Found[], 
 /** Deletes groups, and the rights that they have in each other. @throws Fault */
 export async function reclaimGroups(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
   const incarnations = [...new Set(found.map(({ incarnation }) => incarnation))];
-  const parts = inParts(incarnations, RESOURCES_PER_REQUEST).map((Values) =>
+  const parts = inParts(incarnations, MOST_VALUES).map((Values) =>
     groupsWith(region.cloud, [{ Name: `tag:${OWNED.incarnation}`, Values: [...Values] }], call),
   );
   const groups = (await Promise.all(parts)).flat();
@@ -127,18 +121,7 @@ export async function reclaimInterface({ cloud }: Region, found: Found, call: Ca
 
 /** Puts tags on things of EC2, or takes the mark of an orphan away. Those that are gone by now are left out. @throws Fault */
 export async function retag({ cloud }: Region, found: readonly Found[], tags: Tags, without: readonly string[], call: Call): Promise<void> {
-  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-  const put = (Resources: string[]) => cloud.send(EC2Client, new CreateTagsCommand({ Resources, Tags }), call);
-  const drop = (Resources: string[]) =>
-    cloud.send(EC2Client, new DeleteTagsCommand({ Resources, Tags: without.map((Key) => ({ Key })) }), call);
-  const changes = [...(Tags.length === 0 ? [] : [put]), ...(without.length === 0 ? [] : [drop])];
-  for (const part of inParts(found.flatMap(taggable), RESOURCES_PER_REQUEST)) {
-    for (const change of changes) {
-      const all = await unless(GONE, () => change([...part]));
-      // One that is gone turns the whole request down.
-      if (all === undefined) for (const id of part) await unless(GONE, () => change([id]));
-    }
-  }
+  await changeTags(cloud, found.flatMap(taggable), { put: tags, drop: without }, call);
 }
 
 /** The mark of an orphan. */
@@ -150,15 +133,6 @@ export function orphanMark(since: number): Tags {
 export function taggable({ handle }: Found): readonly string[] {
   return ['machine', 'group', 'interface', 'volume'].flatMap((name) => handleText(handle, name) ?? []);
 }
-
-const GONE = [
-  'InvalidInstanceID.NotFound',
-  'InvalidVolume.NotFound',
-  'InvalidGroup.NotFound',
-  'InvalidNetworkInterfaceID.NotFound',
-  'InvalidID',
-];
-
 function filtersOf({ options }: Cloud, { id, everyone }: InventoryScope): { Name: string; Values: string[] }[] {
   const whose: Filter & { Name: string; Values: string[] } =
     everyone === true ? { Name: 'tag-key', Values: [OWNED.state] } : { Name: `tag:${OWNED.state}`, Values: [options.stateTag] };
