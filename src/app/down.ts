@@ -15,7 +15,7 @@ import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { providersInReach } from './providers.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 import { requestedId } from './spec-request.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 

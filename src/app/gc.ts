@@ -13,7 +13,7 @@ import { durationOf } from './durations.ts';
 import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 
 export interface GcRequest {
   readonly dryRun: boolean;

@@ -1,12 +1,10 @@
 import { SpinError } from '../core/errors.ts';
 import type { Found } from '../providers/provider.ts';
 import { withRetries } from './effects.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
 import { ReleaseTree } from './release.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
-
-const PROOF_TIMEOUT_MS = 60_000;
-const LOOK_AGAIN_MS = 100;
 
 /**
  * Releases every resource of the record in reverse graph order, and then proves by the provider's own inventory
@@ -34,13 +32,14 @@ export async function dissolve(work: Work): Promise<void> {
 export async function proveEmpty(work: Work): Promise<void> {
   const { provider, call, session } = work;
   const deadline = call.clock.now() + PROOF_TIMEOUT_MS;
+  const pauses = growingPauses();
   for (;;) {
     call.signal.throwIfAborted();
     const found = await withRetries(work, deadline, () => provider.inventory({ id: session.record.id }, call));
     if (found.length === 0) return;
     if (call.clock.now() >= deadline) throw leftBehind(session.record.id, found);
     await withRetries(work, deadline, () => provider.reclaim(found, call));
-    await provider.nextChange(spinOf(session.record), LOOK_AGAIN_MS, call);
+    await provider.nextChange(spinOf(session.record), pauses.next().value, call);
   }
 }
 

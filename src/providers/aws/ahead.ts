@@ -1,5 +1,6 @@
 import { Fault, type FaultKind } from '../fault.ts';
 import type { Call } from '../provider.ts';
+import type { Cloud } from './cloud.ts';
 
 /** An answer that was asked for ahead counts for so long after it came; what is needed later is asked again. */
 const HOLDS_MS = 5_000;
@@ -44,6 +45,16 @@ export class Ahead<Value> {
     const answer = this.#answers.get(key);
     return answer?.came === undefined || call.clock.now() - answer.came < HOLDS_MS ? answer : undefined;
   }
+}
+
+/** The answers of one kind that were asked for ahead, of each cloud its own. */
+export function aheadPerCloud<Value>(): (cloud: Cloud) => Ahead<Value> {
+  const known = new WeakMap<Cloud, Ahead<Value>>();
+  return (cloud) => {
+    const ahead = known.get(cloud) ?? new Ahead<Value>();
+    known.set(cloud, ahead);
+    return ahead;
+  };
 }
 
 /** @throws the signal's reason as soon as it aborts, whatever becomes of the promise */

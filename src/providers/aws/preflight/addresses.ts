@@ -1,11 +1,11 @@
 import type { Call, Check } from '../../provider.ts';
-import { Ahead } from '../ahead.ts';
+import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { type SubnetNow, subnetsNow } from '../network/network.ts';
 import { check } from './checks.ts';
 import type { Launch } from './services.ts';
 
-const early = new WeakMap<Cloud, Ahead<readonly SubnetNow[]>>();
+const earlyOf = aheadPerCloud<readonly SubnetNow[]>();
 
 /** Compares how many addresses the instances need with how many the subnets have left. @throws Fault */
 export async function checkAddresses(cloud: Cloud, launches: readonly Launch[], call: Call): Promise<readonly Check[]> {
@@ -18,10 +18,4 @@ export async function checkAddresses(cloud: Cloud, launches: readonly Launch[], 
 
 export function askAddressesAhead(cloud: Cloud, call: Call): void {
   earlyOf(cloud).start('', call, () => subnetsNow(cloud, call));
-}
-
-function earlyOf(cloud: Cloud): Ahead<readonly SubnetNow[]> {
-  const ahead = early.get(cloud) ?? new Ahead();
-  early.set(cloud, ahead);
-  return ahead;
 }

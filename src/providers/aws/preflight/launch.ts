@@ -2,14 +2,14 @@ import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput } from '@
 import { ownershipTags } from '../../../core/tags.ts';
 import { makeIncarnation, type SpinId } from '../../../core/ids.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
-import { Ahead } from '../ahead.ts';
+import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
 import { imageIdOf } from '../instances/images.ts';
 import { check } from './checks.ts';
 import type { Launch } from './services.ts';
 
-const early = new WeakMap<Cloud, Ahead<readonly Check[]>>();
+const earlyOf = aheadPerCloud<readonly Check[]>();
 
 /** What a launch is tagged with, as far as it is known before there is a record. */
 type Life = Pick<SpinRef, 'id' | 'incarnation'>;
@@ -22,12 +22,6 @@ export function checkLaunch(cloud: Cloud, spin: SpinRef, launch: Launch, call: C
 /** Policies may ask for the tag of an incarnation, but which one it will be, nobody can have written into them. */
 export function askLaunchAhead(cloud: Cloud, id: SpinId, launch: Launch, call: Call): void {
   earlyOf(cloud).start(keyOf(id, launch), call, () => dryRun(cloud, { id, incarnation: makeIncarnation(call.clock.now()) }, launch, call));
-}
-
-function earlyOf(cloud: Cloud): Ahead<readonly Check[]> {
-  const ahead = early.get(cloud) ?? new Ahead();
-  early.set(cloud, ahead);
-  return ahead;
 }
 
 function keyOf(id: SpinId, { service }: Launch): string {

@@ -8,7 +8,7 @@ import {
 import { OWNED } from '../../../core/tags.ts';
 import type { SpinId } from '../../../core/ids.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
-import { Ahead } from '../ahead.ts';
+import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Owner, ownerOf, type TagEntry, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
@@ -25,7 +25,7 @@ interface Thing {
 const MOST_VALUES = 200;
 const SHOWN = 3;
 const things = new WeakMap<Cloud, Together<Thing>>();
-const early = new WeakMap<Cloud, Ahead<readonly Thing[]>>();
+const earlyOf = aheadPerCloud<readonly Thing[]>();
 
 /**
  * One spin ID is one environment: what carries the ID and is of another life, or of another state location, is in the way.
@@ -48,12 +48,6 @@ export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call, on
 
 export function askLeftoversAhead(cloud: Cloud, id: SpinId, call: Call): void {
   earlyOf(cloud).start(id, call, () => thingsOf(cloud).of([id], call));
-}
-
-function earlyOf(cloud: Cloud): Ahead<readonly Thing[]> {
-  const ahead = early.get(cloud) ?? new Ahead();
-  early.set(cloud, ahead);
-  return ahead;
 }
 
 function list(found: readonly Thing[]): string {

@@ -2,7 +2,7 @@ import { DescribeInstancesCommand, EC2Client, type Instance } from '@aws-sdk/cli
 import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { OWNED } from '../../../core/tags.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
-import { Ahead } from '../ahead.ts';
+import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
 import { allPages } from '../pages.ts';
 import { type Quota, vcpuQuota } from '../quotas.ts';
@@ -21,13 +21,9 @@ interface Running {
 
 const limits = new WeakMap<Cloud, Remembered<number | undefined>>();
 const usages = new WeakMap<Cloud, Together<Running>>();
-const early = new WeakMap<Cloud, Early>();
-
-/** What was asked for before the check: what runs, and the value of each quota by its code. */
-interface Early {
-  readonly running: Ahead<readonly Running[]>;
-  readonly limits: Ahead<number | undefined>;
-}
+const earlyRunning = aheadPerCloud<readonly Running[]>();
+/** The value of each quota, by its code. */
+const earlyLimits = aheadPerCloud<number | undefined>();
 
 /**
  * Compares what a plan needs of each vCPU quota with what is left of it. A service counts with its first choice: the first type, spot
@@ -47,8 +43,8 @@ export async function checkQuotas(cloud: Cloud, spin: SpinRef, launches: readonl
 export function askQuotasAhead(cloud: Cloud, launches: readonly Launch[], call: Call): readonly Promise<unknown>[] {
   const wanted = wantedBy(launches);
   const quotas = [...quotasOf(wanted)];
-  if (quotas.length > 0) earlyOf(cloud).running.start('', call, () => usageOf(cloud).of([''], call));
-  for (const quota of quotas) earlyOf(cloud).limits.start(quota.code, call, () => limitOf(cloud, quota, call));
+  if (quotas.length > 0) earlyRunning(cloud).start('', call, () => usageOf(cloud).of([''], call));
+  for (const quota of quotas) earlyLimits(cloud).start(quota.code, call, () => limitOf(cloud, quota, call));
   return quotas.flatMap((quota) => {
     const types = wanted.filter(({ type, spot }) => vcpuQuota(type, spot) === quota).map(({ type }) => type);
     return [typeFacts(cloud, types, call)];
@@ -69,16 +65,10 @@ function quotasOf(wanted: readonly Wanted[]): ReadonlySet<Quota> {
   return new Set(wanted.flatMap(({ type, spot }) => vcpuQuota(type, spot) ?? []));
 }
 
-function earlyOf(cloud: Cloud): Early {
-  const ahead = early.get(cloud) ?? { running: new Ahead(), limits: new Ahead() };
-  early.set(cloud, ahead);
-  return ahead;
-}
-
 async function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly Wanted[], call: Call): Promise<readonly Check[]> {
   const name = `quota ${quota.code}`;
   const [limit, known] = await Promise.all([
-    earlyOf(cloud).limits.take(quota.code, call, () => limitOf(cloud, quota, call)),
+    earlyLimits(cloud).take(quota.code, call, () => limitOf(cloud, quota, call)),
     typeFacts(
       cloud,
       wanted.map(({ type }) => type),
@@ -87,7 +77,7 @@ async function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: rea
   ]);
   if (limit === undefined) return [check(name, true, `unknown: AWS names no value for ${quota.name}`)];
   const needed = sum(wanted.map(({ type, count }) => (known.get(type)?.vcpus ?? 0) * count));
-  const running = (await earlyOf(cloud).running.take('', call, () => usageOf(cloud).of([''], call))).filter(
+  const running = (await earlyRunning(cloud).take('', call, () => usageOf(cloud).of([''], call))).filter(
     ({ type, spot, incarnation }) => vcpuQuota(type, spot) === quota && incarnation !== spin.incarnation,
   );
   const unknown = [...new Set(running.flatMap(({ vcpus, type }) => (vcpus === undefined ? [type] : [])))];
