@@ -28,8 +28,9 @@ export function assess(resource: ResourceRecord, seen: Observation): Assessment 
     case 'ready':
       return assessReady(resource, seen);
     case 'failed':
-      // Nothing was made yet: the same request can be sent again. What was made and failed is replaced.
-      return resource.at === 'creating'
+      // Nothing was made yet, or nothing that a second try could find in its way: the same request can be sent again. A machine that was made
+      // and failed is replaced.
+      return resource.at === 'creating' || (REMADE_IN_PLACE.has(resource.kind) && seen.failure === undefined)
         ? { is: 'resume', reason: `failed before: ${resource.fault.class}` }
         : { is: 'lost', reason: `failed before: ${resource.fault.class}` };
     case 'releasing':

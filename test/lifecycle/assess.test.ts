@@ -46,6 +46,17 @@ it('sends a request again that failed before anything was made, and replaces wha
   ]);
 });
 
+it('makes settings again in place also where that failed once: what stands on a keeper must not go with it', () => {
+  const failed = (kind: ResourceKind): ResourceRecord => {
+    const one = resource({ status: 'failed', kind });
+    return one.status === 'failed' ? { ...one, at: 'booting' } : one;
+  };
+  for (const kind of ['keeper', 'route', 'registration', 'firewall'] as const) {
+    expect(assess(failed(kind), seen('absent')).is).toBe('resume');
+    expect(assess(failed(kind), seen('pending', true)).is).toBe('lost');
+  }
+});
+
 it('finishes a release', () => {
   for (const state of STATES) expect(judged('releasing', state)).toBe('leaving');
 });

@@ -200,7 +200,7 @@ async function release(
   if (desire.kind === 'service' || desire.kind === 'route' || desire.kind === 'registration') {
     return releaseKept(target, fence, call, options, folder, start);
   }
-  if (!existsSync(folder.root)) return releaseUnkept(target, options.stateTag, call);
+  if (!existsSync(folder.root)) return releaseUnkept(target, folder, options.stateTag, call);
   claimFence(folder.fences, fence);
   switch (desire.kind) {
     case 'keeper':
@@ -233,7 +233,7 @@ async function releaseKept(
     return status.resources[target.key] === undefined ? 'absent' : 'requested';
   } catch (thrown) {
     // No folder, or one in which no keeper ever was: nothing can have been started from it but what the marks show.
-    if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, options.stateTag, call);
+    if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, folder, options.stateTag, call);
     throw thrown;
   }
 }

@@ -13,10 +13,12 @@ const STOP_TIMEOUT_MS = 10_000;
 const STRAY_GRACE_MS = 1_000;
 
 /** Ends what carries the mark of a resource whose folder is gone: all that can be left of it. @throws Fault */
-export async function releaseUnkept(target: Target, stateTag: string, call: Call): Promise<'absent'> {
+export async function releaseUnkept(target: Target, folder: SpinFolder, stateTag: string, call: Call): Promise<'absent'> {
   const { spin, key, kind } = target;
   const ours = (mark: Mark): boolean => isOf(mark, spin, stateTag) && (mark.resource === key || kind === 'keeper');
   await endGroup({ owns: ({ mark }) => ours(mark), signal: 'SIGTERM', timeoutMs: STRAY_GRACE_MS }, call.clock);
+  // Who removed the folder may have died before the last step.
+  if (kind === 'keeper') removeEmptyParent(folder);
   return 'absent';
 }
 
@@ -48,6 +50,10 @@ export async function releaseKeeper(
 export async function removeFolder(folder: SpinFolder): Promise<void> {
   for (const name of secretsIn(folder)) await destroySecret(folder.secrets, name);
   await rm(folder.root, { recursive: true, force: true, maxRetries: 3 });
+  removeEmptyParent(folder);
+}
+
+function removeEmptyParent(folder: SpinFolder): void {
   try {
     rmdirSync(folder.parent);
   } catch (thrown) {

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localWorld } from './world.ts';
 
@@ -19,4 +20,23 @@ test('a service comes up healthy and goes away without a trace', async () => {
   expect(await world.provider.release(keeper, 1, world.call)).toBe('absent');
   expect(existsSync(world.folder.parent)).toBe(false);
   expect(await world.provider.inventory({}, world.call)).toEqual([]);
+});
+
+test('a release that was killed between the folder of a life and the folder of its ID is finished by the next', async () => {
+  const world = localWorld();
+  const keeper = world.keeper();
+  await world.provider.create(keeper, world.call);
+  await world.provider.release(keeper, 1, world.call);
+  mkdirSync(world.folder.parent);
+  expect(await world.provider.release(keeper, 2, world.call)).toBe('absent');
+  expect(existsSync(world.folder.parent)).toBe(false);
+});
+
+test('a folder of an ID in which another life is stays', async () => {
+  const world = localWorld();
+  const other = join(world.folder.parent, 'another');
+  mkdirSync(other, { recursive: true });
+  expect(await world.provider.release(world.keeper(), 1, world.call)).toBe('absent');
+  expect(existsSync(other)).toBe(true);
+  rmSync(other, { recursive: true });
 });
