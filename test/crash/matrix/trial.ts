@@ -50,6 +50,7 @@ function pointName({ who, what, nth }: Point, { command }: Scenario): string {
   return `${who === command[0] ? '' : `${who}:`}${what}#${nth}`;
 }
 
+const MOMENT_MS = 60_000;
 const GC = ['gc', '--yes', '--grace'] as const;
 /** Old enough for a sweep that marks first. */
 const MARK_AGE_MS = 1_200;
@@ -145,6 +146,8 @@ async function follow(world: World, { scenario, sequel }: Trial, picture: unknow
   switch (sequel) {
     case 'up': {
       good(await folder.run(['up', ...patiently]));
+      // An up in the last second of a life keeps its deadline. What is to end is let end, so that the picture is of the life after it.
+      while (scenario.lingerMs !== undefined && (await ended(world))) good(await folder.run(['up', ...patiently]));
       // To the up it was there; whoever asks anew sees it when everybody does.
       await world.becomeVisible();
       const seen = await world.picture();
@@ -174,6 +177,14 @@ async function follow(world: World, { scenario, sequel }: Trial, picture: unknow
       await world.becomeVisible();
       return takenDown(world, patiently);
   }
+}
+
+/** Waits for the end of a life that has but a moment left. @returns false where it goes on for long */
+async function ended({ folder }: World): Promise<boolean> {
+  const rest = (folder.record(ID)?.deadline ?? 0) - Date.now();
+  if (rest > MOMENT_MS) return false;
+  await pause(Math.max(0, rest));
+  return true;
 }
 
 async function takenDown(world: World, patiently: readonly string[] = []): Promise<void> {
