@@ -31,6 +31,11 @@ export class ListenerTable {
     this.#clock = clock;
   }
 
+  /** Which reading the answers are from: another number, another reading. Milliseconds since the epoch. */
+  get readAt(): number {
+    return this.#readAt;
+  }
+
   /** Listeners by port, at most `maxAgeMs` old; with 0, as of now unless nothing can have changed. */
   look(maxAgeMs: number): ByPort {
     const now = this.#clock.now();

@@ -26,6 +26,8 @@ interface Watched {
   foreignLooks: number;
   unhealthySince: number | undefined;
   opened: boolean;
+  /** The reading of the socket tables in which its port was missing, where the last one missed it. */
+  missingIn: number | undefined;
   missed: boolean;
   busy: boolean;
   nextAt: number;
@@ -39,15 +41,15 @@ interface Watched {
  */
 export class HealthWatch {
   readonly #clock: Clock;
-  readonly #table: ListenerTable;
+  readonly #table: Pick<ListenerTable, 'look' | 'readAt'>;
   readonly #watched = new Map<string, Watched>();
   #wake: () => void = () => undefined;
   /** Until when the loop sleeps, unless it is woken. */
   #sleepsUntil = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, table: Pick<ListenerTable, 'look' | 'readAt'> = new ListenerTable(clock)) {
     this.#clock = clock;
-    this.#table = new ListenerTable(clock);
+    this.#table = table;
   }
 
   add(instance: Instance): void {
@@ -64,6 +66,7 @@ export class HealthWatch {
       foreignLooks: 0,
       unhealthySince: state === 'unhealthy' ? now : undefined,
       opened: false,
+      missingIn: undefined,
       missed: false,
       busy: false,
       nextAt: now,
@@ -105,7 +108,7 @@ export class HealthWatch {
 
   /** One look at all that are due; probes go out and come back by themselves, so that no slow one holds back another. */
   #look(due: readonly Watched[], now: number, signal: AbortSignal): void {
-    const waiting = due.some(({ instance, opened }) => needsPort(instance) && !opened);
+    const waiting = due.some(({ instance, opened, missingIn }) => needsPort(instance) && (!opened || missingIn !== undefined));
     const listeners = due.some(({ instance }) => needsPort(instance)) ? this.#table.look(waiting ? 0 : OPENED_AGE_MS) : NOBODY;
     for (const watched of due) {
       watched.nextAt = now + this.#pace(watched, now);
@@ -137,7 +140,12 @@ export class HealthWatch {
       return reason === undefined ? { passed: undefined } : { reason };
     }
     const { port } = instance.state;
-    if (port === undefined || listeners.length === 0) return { reason: `nothing listens on port ${port ?? '?'} yet` };
+    if (port === undefined || listeners.length === 0) {
+      const seen = watched.missingIn === this.#table.readAt;
+      watched.missingIn = this.#table.readAt;
+      return { reason: `nothing listens on port ${port ?? '?'}${watched.opened ? '' : ' yet'}`, seen };
+    }
+    watched.missingIn = undefined;
     if (!(await this.#ownsAll(watched, listeners)))
       return { reason: `port ${port} is held by a process that is not its own`, foreign: true };
     watched.opened = true;
@@ -182,9 +190,11 @@ export class HealthWatch {
       else watched.nextAt = now + health.intervalMs;
       return;
     }
-    const { reason, foreign } = verdict;
+    const { reason, foreign, seen } = verdict;
     watched.passes = 0;
-    watched.failures += 1;
+    // The kernel lists sockets piece by piece, and leaves one out now and then where others come and go: one reading is one failure,
+    // however many probes go by it.
+    if (seen !== true) watched.failures += 1;
     watched.foreignLooks = foreign === true ? watched.foreignLooks + 1 : 0;
     instance.waitsFor(reason);
     if (instance.state.state === 'healthy' && watched.failures >= health.unhealthyAfter) {
@@ -222,7 +232,8 @@ export class HealthWatch {
   }
 }
 
-type Verdict = { readonly passed: string | undefined } | { readonly reason: string; readonly foreign?: boolean };
+/** `seen`: the reading that it goes by was judged before. */
+type Verdict = { readonly passed: string | undefined } | { readonly reason: string; readonly foreign?: boolean; readonly seen?: boolean };
 
 /** False once the instance was started again, is ending, or is gone. */
 function isCurrent({ instance, run }: Watched): boolean {
