@@ -29,6 +29,13 @@ export interface Running {
   readonly ended: Promise<Ran>;
 }
 
+const open = new Set<Folder>();
+
+/** Ends and deletes what trials under way have made, for whoever is interrupted in the middle of them. */
+export async function removeFolders(): Promise<void> {
+  await Promise.all([...open].map((folder) => folder.remove()));
+}
+
 /** A user's folder with a state of its own, in which real commands run. */
 export class Folder {
   readonly root: string;
@@ -44,6 +51,7 @@ export class Folder {
   /** @param env what a program needs beyond that to find its cloud, and where its state is, if not here */
   constructor(build: Build, env: Readonly<Record<string, string>> = {}) {
     this.root = realpathSync(mkdtempSync(join(tmpdir(), 'spin-crash-')));
+    open.add(this);
     this.#build = build;
     [this.work, this.state, this.log] = [join(this.root, 'work'), join(this.root, 'state'), join(this.root, 'told')];
     for (const name of ['work', 'home', 'cache']) mkdirSync(join(this.root, name));
@@ -140,6 +148,7 @@ export class Folder {
       await pause(20);
     }
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+    open.delete(this);
   }
 }
 

@@ -9,6 +9,7 @@ import { findMoto } from '../../fakes/moto/server.ts';
 import { buildSpin } from './build.ts';
 import { CROWDS } from './crowd.ts';
 import { ec2Ground } from './ec2.ts';
+import { removeFolders } from './folder.ts';
 import type { Ground } from './ground.ts';
 import { localGround } from './local.ts';
 import { motoGround } from './moto.ts';
@@ -25,6 +26,15 @@ async function main(): Promise<number> {
   const moto = findMoto();
   if (moto === undefined) say('moto_server is not on this machine: nothing is tried there');
   const grounds: readonly Ground[] = [localGround(build), ec2Ground(build), ...(moto === undefined ? [] : [motoGround(build, moto)])];
+  const giveUp = async (): Promise<never> => {
+    await removeFolders();
+    // Trials that go on meanwhile find no program any more, and what they have just begun goes too.
+    await build.remove();
+    await removeFolders();
+    for (const ground of grounds) await ground.close();
+    process.exit(130);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp());
   try {
     const choice = { only, seed, deep, jobs: Number(jobs), ...(sample === undefined ? {} : { sample: Number(sample) }) };
     if (sample !== undefined) say(`seed ${seed}`);

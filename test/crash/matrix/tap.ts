@@ -33,7 +33,7 @@ function programOf([, program = '', ...args]: readonly string[]): string | undef
 
 function tap({ log, state, at }: Orders, who: string): void {
   const told = fs.openSync(log, 'a');
-  const { writeSync, existsSync, lstatSync } = fs;
+  const { writeSync, existsSync, lstatSync, closeSync } = fs;
   const kill = process.kill.bind(process);
   const counts = new Map<string, number>();
   /** Paths of files that are open for writing, by descriptor. */
@@ -49,7 +49,17 @@ function tap({ log, state, at }: Orders, who: string): void {
     tell('boundary', point);
     return at?.who === who && at.what === what && nth >= at.nth && nth < at.nth + (at.how === 'throttled' ? REFUSALS : 1) ? at : undefined;
   };
+  /** Of one trial one keeper is killed: whoever takes its place inherits the orders, and lives. */
+  const isFirstKeeper = (): boolean => {
+    try {
+      closeSync(fs.openSync(`${log}.keeper`, 'wx'));
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const end = (hit: Point, signal: 'SIGKILL' | 'SIGSTOP'): void => {
+    if (hit.who === 'keeper' && !isFirstKeeper()) return;
     tell('break', { who: hit.who, what: hit.what, nth: hit.nth });
     kill(process.pid, signal);
   };

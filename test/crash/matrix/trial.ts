@@ -140,9 +140,8 @@ async function isThere({ folder }: World): Promise<boolean> {
 async function follow(world: World, { scenario, sequel }: Trial, picture: unknown): Promise<void> {
   const { folder } = world;
   folder.spec(scenario.upSpec);
-  // Where the spin ends by itself, its keeper may be at it for the second time just now: with keepers that die at every try, until a release
-  // is given up.
-  const patiently = scenario.lingerMs === undefined ? [] : ['--wait', '3m'];
+  // Where the spin ends by itself, its keeper may be at it for the second time just now.
+  const patiently = scenario.lingerMs === undefined ? [] : ['--wait', '60s'];
   switch (sequel) {
     case 'up': {
       good(await folder.run(['up', ...patiently]));
