@@ -30,9 +30,11 @@ export interface Running {
 }
 
 const open = new Set<Folder>();
+let interrupted = false;
 
-/** Ends and deletes what trials under way have made, for whoever is interrupted in the middle of them. */
+/** Ends and deletes what trials under way have made, for whoever is interrupted in the middle of them; no more is made. */
 export async function removeFolders(): Promise<void> {
+  interrupted = true;
   await Promise.all([...open].map((folder) => folder.remove()));
 }
 
@@ -50,6 +52,7 @@ export class Folder {
 
   /** @param env what a program needs beyond that to find its cloud, and where its state is, if not here */
   constructor(build: Build, env: Readonly<Record<string, string>> = {}) {
+    if (interrupted) throw new Error('the run was interrupted');
     this.root = realpathSync(mkdtempSync(join(tmpdir(), 'spin-crash-')));
     open.add(this);
     this.#build = build;

@@ -28,10 +28,8 @@ async function main(): Promise<number> {
   const grounds: readonly Ground[] = [localGround(build), ec2Ground(build), ...(moto === undefined ? [] : [motoGround(build, moto)])];
   const giveUp = async (): Promise<never> => {
     await removeFolders();
-    // Trials that go on meanwhile find no program any more, and what they have just begun goes too.
-    await build.remove();
-    await removeFolders();
     for (const ground of grounds) await ground.close();
+    await build.remove();
     process.exit(130);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp());
