@@ -11,11 +11,11 @@ import { Fault } from '../providers/fault.ts';
 import type { Found } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { providersInReach } from './providers.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 import { requestedId } from './spec-request.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 

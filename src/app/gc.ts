@@ -7,13 +7,13 @@ import { Fault } from '../providers/fault.ts';
 import type { Found, Provider } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
+import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 import type { App } from './context.ts';
 import { sweepDown } from './down.ts';
 import { durationOf } from './durations.ts';
 import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
 
 export interface GcRequest {
   readonly dryRun: boolean;

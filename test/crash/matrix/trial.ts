@@ -50,6 +50,7 @@ function pointName({ who, what, nth }: Point, { command }: Scenario): string {
   return `${who === command[0] ? '' : `${who}:`}${what}#${nth}`;
 }
 
+/** Far more than any spec here gives to a life that is to end by itself, and less than to one that is not. */
 const MOMENT_MS = 60_000;
 const GC = ['gc', '--yes', '--grace'] as const;
 /** Old enough for a sweep that marks first. */

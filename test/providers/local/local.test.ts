@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localWorld } from './world.ts';
@@ -38,5 +38,4 @@ test('a folder of an ID in which another life is stays', async () => {
   mkdirSync(other, { recursive: true });
   expect(await world.provider.release(world.keeper(), 1, world.call)).toBe('absent');
   expect(existsSync(other)).toBe(true);
-  rmSync(other, { recursive: true });
 });

@@ -159,6 +159,19 @@ describe('a log tail', () => {
     expect(before).toBe(60_000);
   });
 
+  test('loses nothing of a child that rests while it rotates', async () => {
+    const tail = tailOf({ maxBytes: 2_000, keepFiles: 50 });
+    for (let batch = 0; batch < 100; batch++) {
+      await appendFile(file, Array.from({ length: 50 }, (_, i) => `line ${batch * 50 + i}\n`).join(''));
+      tail.poll();
+    }
+    const logs = (await readdir(dir)).filter((name) => !name.endsWith('.idx'));
+    const lines = (await Promise.all(logs.map((name) => readFile(join(dir, name), 'utf8')))).join('').split('\n').filter(Boolean);
+    expect(logs.length).toBeGreaterThan(10);
+    expect(new Set(lines)).toEqual(new Set(Array.from({ length: 5_000 }, (_, i) => `line ${i}`)));
+    expect(lines).toHaveLength(5_000);
+  });
+
   test('of a burst keeps the end, from a whole line on', async () => {
     const tail = tailOf({ maxBytes: 50 });
     await appendFile(file, Array.from({ length: 100 }, (_, i) => `line ${i}\n`).join(''));

@@ -133,6 +133,7 @@ export function orphanMark(since: number): Tags {
 export function taggable({ handle }: Found): readonly string[] {
   return ['machine', 'group', 'interface', 'volume'].flatMap((name) => handleText(handle, name) ?? []);
 }
+
 function filtersOf({ options }: Cloud, { id, everyone }: InventoryScope): { Name: string; Values: string[] }[] {
   const whose: Filter & { Name: string; Values: string[] } =
     everyone === true ? { Name: 'tag-key', Values: [OWNED.state] } : { Name: `tag:${OWNED.state}`, Values: [options.stateTag] };
