@@ -243,7 +243,10 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
       if (found.length === 0) break;
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));
-      await provider.reclaim(found, call);
+      await provider.reclaim(found, call).catch((thrown: unknown) => {
+        // Such as a disk whose machine is still going: the next look tells.
+        if (!(thrown instanceof Fault) || !thrown.passes) throw thrown;
+      });
       await app.clock.sleep(pauses.next().value, app.signal);
     }
   }

@@ -7,7 +7,7 @@ import { Fault } from '../providers/fault.ts';
 import type { Found, Provider } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
+import { PROOF_TIMEOUT_MS, untilAbsent } from '../lifecycle/proving.ts';
 import type { App } from './context.ts';
 import { sweepDown } from './down.ts';
 import { durationOf } from './durations.ts';
@@ -181,12 +181,8 @@ async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
   const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
   for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider)) {
     const provider = await app.provider(name);
-    const pauses = growingPauses();
-    while ((await provider.reclaim(ours, call)) !== 'absent') {
-      if (app.clock.now() >= deadline)
-        throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
-      await app.clock.sleep(pauses.next().value, app.signal);
-    }
+    if (!(await untilAbsent(() => provider.reclaim(ours, call), deadline, call)))
+      throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
   }
   return found.length > 0;
 }

@@ -3,7 +3,7 @@ import type { FaultNote } from '../core/events.ts';
 import { canonicalJson } from '../core/ids.ts';
 import type { Phase } from '../core/phases.ts';
 import type { ResourceKind } from '../plan/plan.ts';
-import { Fault, type FaultKind } from '../providers/fault.ts';
+import { Fault } from '../providers/fault.ts';
 import type { Handle, Observation } from '../providers/provider.ts';
 import { mergeRuns } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
@@ -24,7 +24,6 @@ export class ResourceFailure extends Error {
   }
 }
 
-const RETRIED: ReadonlySet<FaultKind> = new Set<FaultKind>(['throttled', 'transient']);
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
 
@@ -229,7 +228,7 @@ export async function withRetries<T>(work: Work, deadline: number, effect: () =>
       if (!(thrown instanceof Fault)) throw thrown;
       // A provider that refuses our fencing number has seen a newer one: find out who took the lease.
       if (thrown.kind === 'conflict') await work.session.check();
-      if (!RETRIED.has(thrown.kind) || clock.now() + pause >= deadline) throw thrown;
+      if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
       await clock.sleep(pause, signal);
       // The pause was long enough to lose the lease in, and whoever lost it makes no call any more.
       await work.session.check();

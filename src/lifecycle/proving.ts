@@ -1,3 +1,6 @@
+import type { Call } from '../providers/provider.ts';
+import { Fault } from '../providers/fault.ts';
+
 /** How long what was asked to go may take, in milliseconds: machines of a cloud need minutes to shut down. */
 export const PROOF_TIMEOUT_MS = 5 * 60_000;
 
@@ -7,4 +10,27 @@ const LONGEST_PAUSE_MS = 2_000;
 /** Pauses between two looks at what goes, in milliseconds: processes are gone at once, and machines are not asked for ten times a second. */
 export function* growingPauses(): Generator<number, never> {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) yield pause;
+}
+
+/**
+ * Asks for an end until `deadline`, in milliseconds since the epoch, also over faults that pass by themselves.
+ * @returns false where it was only on its way then
+ * @throws Fault that does not pass, or had not by then; the call's abort reason
+ */
+export async function untilAbsent(
+  ask: () => Promise<'requested' | 'absent'>,
+  deadline: number,
+  { clock, signal }: Pick<Call, 'clock' | 'signal'>,
+): Promise<boolean> {
+  const pauses = growingPauses();
+  for (;;) {
+    const isOver = clock.now() >= deadline;
+    try {
+      if ((await ask()) === 'absent') return true;
+    } catch (thrown) {
+      if (isOver || !(thrown instanceof Fault) || !thrown.passes) throw thrown;
+    }
+    if (isOver) return false;
+    await clock.sleep(pauses.next().value, signal);
+  }
 }

@@ -31,6 +31,11 @@ export class Fault extends Error {
     this.hint = detail.hint;
   }
 
+  /** The same request may well succeed a moment later. */
+  get passes(): boolean {
+    return this.kind === 'throttled' || this.kind === 'transient';
+  }
+
   /** The failure as events and records carry it. */
   note(): FaultNote {
     return { class: this.class, message: this.message, ...(this.lastLines.length === 0 ? {} : { lastLines: this.lastLines }) };

@@ -92,6 +92,25 @@ describe('a sweep', () => {
     expect(left()).toEqual([]);
   });
 
+  it('tries on where a cloud says not now, as of a disk whose machine is still going', async () => {
+    const { incarnation } = await run('shop');
+    await forget('shop');
+    await place.clock.advance(11 * MINUTE);
+    place.world.fail('reclaim', new Fault('transient', 'VolumeInUse', 'the disk is in use'), { times: 5 });
+    expect(results(await sweep())).toEqual({ [`shop/${incarnation}`]: 'reclaimed' });
+    expect(left()).toEqual([]);
+  });
+
+  it('names what still hinders it when it gives up', async () => {
+    const { incarnation } = await run('shop');
+    await forget('shop');
+    await place.clock.advance(11 * MINUTE);
+    place.world.fail('reclaim', new Fault('transient', 'VolumeInUse', 'vol-1 is in use'), { times: Infinity });
+    const outcome = await sweep();
+    expect(results(outcome)).toEqual({ [`shop/${incarnation}`]: 'failed' });
+    expect(JSON.stringify(outcome.swept)).toContain('vol-1 is in use');
+  });
+
   it('deletes what an older life left, and not the life that is', async () => {
     const { incarnation } = await run('shop');
     const web = place.world.one('service.web');

@@ -1,4 +1,4 @@
-import { Fault, type FaultKind } from '../fault.ts';
+import { Fault } from '../fault.ts';
 import type { Call } from '../provider.ts';
 import type { Cloud } from './cloud.ts';
 
@@ -10,9 +10,6 @@ interface Answer<Value> {
   /** Milliseconds since the epoch; undefined while it is under way. */
   came?: number;
 }
-
-/** Faults after which the same question may well be answered. */
-const PASSING: ReadonlySet<FaultKind> = new Set<FaultKind>(['throttled', 'transient']);
 
 /** Answers that were asked for before anybody needed them, so that questions of one command go out together. Each serves once. */
 export class Ahead<Value> {
@@ -36,7 +33,7 @@ export class Ahead<Value> {
       return await untilAborted(early.value, call.signal);
     } catch (thrown) {
       call.signal.throwIfAborted();
-      if (thrown instanceof Fault && !PASSING.has(thrown.kind)) throw thrown;
+      if (thrown instanceof Fault && !thrown.passes) throw thrown;
       return ask();
     }
   }

@@ -254,7 +254,8 @@ async function remove(cloud: Cloud, { VolumeId = '', State, Attachments }: Volum
     return 'requested';
   } catch (thrown) {
     if (isClass(thrown, ...GONE)) return 'absent';
-    if (isClass(thrown, 'VolumeInUse', 'IncorrectState')) throw new Fault('transient', thrown.class, thrown.message, { cause: thrown });
+    if (isClass(thrown, 'VolumeInUse', 'IncorrectState', 'DependencyViolation'))
+      throw new Fault('transient', thrown.class, thrown.message, { cause: thrown });
     throw thrown;
   }
 }
