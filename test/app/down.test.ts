@@ -62,6 +62,15 @@ describe('down', () => {
     expect(place.world.at()).toEqual([]);
   });
 
+  it('tries on, where it found no record, while a cloud says not now', async () => {
+    await run(SPEC);
+    const { version } = (await place.store.list()).records[0] ?? expect.fail();
+    await place.store.remove(parseSpinId('shop'), version);
+    place.world.fail('reclaim', new Fault('transient', 'VolumeInUse', 'the disk is in use'), { times: 5 });
+    expect(await take()).toMatchObject({ spins: [{ result: 'released' }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
   it('leaves alone, where it found no record, what an up makes meanwhile', async () => {
     place.world.during('inventory', async () => {
       await up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'keep' });
