@@ -1,5 +1,7 @@
 import { DescribeSecurityGroupsCommand, EC2Client, RevokeSecurityGroupIngressCommand } from '@aws-sdk/client-ec2';
 import { describe, expect, test } from 'vitest';
+import { makeIncarnation } from '../../../src/core/ids.ts';
+import { OWNED } from '../../../src/core/tags.ts';
 import type { CreateRequest } from '../../../src/providers/provider.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
@@ -81,6 +83,20 @@ describe('the firewall of a service', () => {
     expect((await world.observe({ ...request, handle })).state).toBe('running');
     while ((await world.provider.release({ ...request, handle }, 1, world.call)) !== 'absent')
       await world.provider.nextChange(world.spin, 50, world.call);
+    expect(world.ec2.snapshot().groups).toEqual([]);
+  });
+
+  test('that was not shown when it was asked to go is asked for again once it is', async () => {
+    const world = await awsWorld({ ec2: { visibleMs: 500 } });
+    const spin = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()) };
+    const request = world.firewall('web', { open: false, port: 'none' });
+    const young = { ...request, spin, tags: { ...request.tags, [OWNED.incarnation]: spin.incarnation } };
+    await world.provider.create(young, world.call);
+    // Of another process, which was killed before it knew.
+    const other = world.another();
+    expect(await other.release(young, 1, world.call)).toBe('requested');
+    while ((await world.observe(young, other)).stalled !== true) await other.nextChange(spin, 50, world.call);
+    while ((await other.release(young, 1, world.call)) !== 'absent') await other.nextChange(spin, 50, world.call);
     expect(world.ec2.snapshot().groups).toEqual([]);
   });
 

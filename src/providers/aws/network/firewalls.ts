@@ -75,7 +75,12 @@ export async function releaseFirewall(region: Region, target: Target, call: Call
   const name = groupName(spin, key);
   const groups = await region.groups.of(spin, call);
   const id = groups.find((group) => group.name === name)?.id ?? (await region.groups.idOf(spin, key, call)) ?? handleText(handle, 'group');
-  if (id === undefined) return region.asked.mayBeHidden(target, call) ? 'requested' : 'absent';
+  if (id === undefined) {
+    if (!region.asked.mayBeHidden(target, call)) return 'absent';
+    // Nothing was asked of AWS yet: once it is shown, it is asked for again.
+    region.leaving.asked(spin, key, 'is not shown yet');
+    return 'requested';
+  }
   const { gone, reason } = await deleteGroup(region, id, groups, call);
   // Not found is not yet where it was made a moment ago.
   if (gone === 'deleted' || (gone === 'not-found' && !isFresh(target, call) && !region.groups.isYoung(name, call.clock.now()))) {
