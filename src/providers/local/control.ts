@@ -11,8 +11,8 @@ import { SOCKET_NAME } from './layout.ts';
 
 /** What the keeper is asked over its socket: one request and one answer per connection, each a line of JSON. */
 export type KeeperRequest =
-  /** Durable when answered. */
-  | { readonly verb: 'apply'; readonly fence: number; readonly wanted: Wanted }
+  /** Durable when answered. Refused where one of them is; the others are begun all the same. */
+  | { readonly verb: 'apply'; readonly fence: number; readonly wanted: readonly Wanted[] }
   | { readonly verb: 'release'; readonly fence: number; readonly keys: readonly string[] }
   | { readonly verb: 'status' }
   /** Answered when the version passes `version`, at the latest after `maxMs`. */

@@ -125,13 +125,14 @@ async function respond(request: KeeperRequest, desk: Desk, signal: AbortSignal):
       await untilChanged(kept, request.version, request.maxMs, desk.clock, signal);
       break;
     case 'apply':
-      await (request.wanted.kind === 'service' ? services.apply(request.wanted) : routes.apply(request.wanted));
+      await allOf(request.wanted, (one) => (one.kind === 'service' ? services.apply(one) : routes.apply(one)));
       break;
-    case 'release': {
-      const wanted = request.keys.flatMap((key) => kept.find(key) ?? []);
-      await Promise.all(wanted.map((one) => (one.kind === 'service' ? services.release(one) : routes.release(one))));
+    case 'release':
+      await allOf(
+        request.keys.flatMap((key) => kept.find(key) ?? []),
+        (one) => (one.kind === 'service' ? services.release(one) : routes.release(one)),
+      );
       break;
-    }
     case 'enforce':
       await kept.moveDeadline(request.deadline);
       break;
@@ -147,6 +148,12 @@ async function respond(request: KeeperRequest, desk: Desk, signal: AbortSignal):
       throw new Fault('invalid', 'unknown-verb', 'this keeper is of an older version; it does not know what it was asked');
   }
   return statusOf(kept, routes);
+}
+
+/** Begins all, and then fails with the first that did. */
+async function allOf(wanted: readonly Wanted[], begin: (one: Wanted) => Promise<void>): Promise<void> {
+  const settled = await Promise.allSettled(wanted.map(begin));
+  for (const one of settled) if (one.status === 'rejected') throw one.reason;
 }
 
 function statusOf(kept: Kept, routes: Routes): KeeperStatus {

@@ -19,8 +19,9 @@ import { readLogs } from './log-reader.ts';
 import { observeTargets } from './observe.ts';
 import { preflight } from './preflight.ts';
 import { releaseKeeper, releaseUnkept } from './release.ts';
-import { releaseTogether } from './release-together.ts';
 import { destroySecret, issueSecret } from './secrets.ts';
+import { applyTogether, type Keeping, releaseTogether } from './together.ts';
+import { Told } from './told.ts';
 import { makeVolume, removeVolume, snapshotVolume, volumePath } from './volumes.ts';
 
 export interface LocalOptions {
@@ -58,7 +59,7 @@ export function createLocalProvider(options: LocalOptions): Provider {
       return configOf(options, spin);
     },
   });
-  const versions = new Map<string, number>();
+  const told = new Told();
   const underWay = new Map<string, Promise<Handle>>();
 
   return {
@@ -76,6 +77,7 @@ export function createLocalProvider(options: LocalOptions): Provider {
     preflight: (spin, plan) => preflight(options, folderOf(spin), plan),
 
     create: (request, call) => {
+      told.outdated(folderOf(request.spin).root);
       // Two calls for one resource are one: neither may find what the other has half done.
       const which = `${request.token} ${request.fence} ${request.count}`;
       const making =
@@ -89,20 +91,24 @@ export function createLocalProvider(options: LocalOptions): Provider {
       const [first] = targets;
       if (first === undefined) return new Map();
       const folder = folderOf(first.spin);
-      const { observations, version } = await observeTargets(targets, folder, options, call);
-      if (version !== undefined) versions.set(folder.root, version);
+      const { observations, status } = await observeTargets(targets, folder, options, told.take(folder.root, call.clock.now()), call);
+      if (status !== undefined) told.seen(folder.root, status);
       return observations;
     },
 
     nextChange: async (spin, maxMs, call) => {
       const { root } = folderOf(spin);
-      const known = versions.get(root) ?? 0;
-      const asked = await askKeeper(root, { verb: 'wait', version: known, maxMs }, maxMs + 2_000, call.signal);
+      const asked = await askKeeper(root, { verb: 'wait', version: told.version(root), maxMs }, maxMs + 2_000, call.signal);
+      if (asked.state === 'answered') return told.waited(root, asked.status, call.clock.now());
       // Without a keeper nothing tells of changes; looking again soon has to do.
-      if (asked.state !== 'answered') await call.clock.sleep(Math.min(200, maxMs), call.signal);
+      await call.clock.sleep(Math.min(200, maxMs), call.signal);
     },
 
-    release: (target, fence, call) => release(target, fence, call, options, folderOf(target.spin), startOf(target.spin)),
+    release: (target, fence, call) => {
+      const folder = folderOf(target.spin);
+      told.outdated(folder.root);
+      return release(target, options, { folder, fence, start: startOf(target.spin), call });
+    },
 
     inventory: (scope, call) => inventory(options, scope, call),
 
@@ -178,7 +184,7 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
     case 'service':
     case 'route':
     case 'registration': {
-      await askLiving(folder, { verb: 'apply', fence: request.fence, wanted: wantedOf(request) }, start, call);
+      await applyTogether(wantedOf(request), { folder, fence: request.fence, start, call });
       return { key: request.key };
     }
     case 'identity':
@@ -188,18 +194,10 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
   }
 }
 
-async function release(
-  target: Target,
-  fence: number,
-  call: Call,
-  options: LocalOptions,
-  folder: SpinFolder,
-  start: KeeperStart,
-): Promise<'requested' | 'absent'> {
+async function release(target: Target, options: LocalOptions, keeping: Keeping): Promise<'requested' | 'absent'> {
+  const { folder, fence, call } = keeping;
   const { desire } = target;
-  if (desire.kind === 'service' || desire.kind === 'route' || desire.kind === 'registration') {
-    return releaseKept(target, fence, call, options, folder, start);
-  }
+  if (desire.kind === 'service' || desire.kind === 'route' || desire.kind === 'registration') return releaseKept(target, options, keeping);
   if (!existsSync(folder.root)) return releaseUnkept(target, folder, options.stateTag, call);
   claimFence(folder.fences, fence);
   switch (desire.kind) {
@@ -220,20 +218,14 @@ async function release(
 }
 
 /** Releases what a keeper runs. */
-async function releaseKept(
-  target: Target,
-  fence: number,
-  call: Call,
-  options: LocalOptions,
-  folder: SpinFolder,
-  start: KeeperStart,
-): Promise<'requested' | 'absent'> {
+async function releaseKept(target: Target, options: LocalOptions, keeping: Keeping): Promise<'requested' | 'absent'> {
   try {
-    const status = await releaseTogether(folder, fence, target.key, start, call);
+    const status = await releaseTogether(target.key, keeping);
     return status.resources[target.key] === undefined ? 'absent' : 'requested';
   } catch (thrown) {
     // No folder, or one in which no keeper ever was: nothing can have been started from it but what the marks show.
-    if (thrown instanceof Fault && thrown.class === 'spin-gone') return releaseUnkept(target, folder, options.stateTag, call);
+    if (thrown instanceof Fault && thrown.class === 'spin-gone')
+      return releaseUnkept(target, keeping.folder, options.stateTag, keeping.call);
     throw thrown;
   }
 }

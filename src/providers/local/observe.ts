@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Call, Observation, Target } from '../provider.ts';
-import { type Asked, askKeeper } from './control.ts';
+import { type Asked, askKeeper, type KeeperStatus } from './control.ts';
 import { observeUnkept } from './keeper/observation.ts';
 import { type Desired, type Instances, readDesired, readInstances } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
@@ -17,19 +17,28 @@ interface Place {
   readonly stateTag: string;
 }
 
-/** Answers for all targets with at most one question to the keeper; what it cannot answer is read from what it wrote. */
+/**
+ * Answers for all targets with at most one question to the keeper; what it cannot answer is read from what it wrote.
+ * @param told what the keeper told just now, if it did
+ */
 export async function observeTargets(
   targets: readonly Target[],
   folder: SpinFolder,
   place: Place,
+  told: KeeperStatus | undefined,
   call: Call,
-): Promise<{ readonly observations: ReadonlyMap<string, Observation>; readonly version: number | undefined }> {
+): Promise<{ readonly observations: ReadonlyMap<string, Observation>; readonly status: KeeperStatus | undefined }> {
   const needsKeeper = targets.some(({ kind }) => kind !== 'secret' && kind !== 'volume');
-  const asked: Asked = needsKeeper ? await askKeeper(folder.root, { verb: 'status' }, ANSWER_TIMEOUT_MS, call.signal) : { state: 'dead' };
+  const asked = needsKeeper ? await askFor(folder, told, call) : ({ state: 'dead' } as const);
   const unkept = needsKeeper && asked.state === 'dead' ? readUnkept(folder, place.stateTag, targets) : undefined;
   const observations = new Map<string, Observation>();
   for (const target of targets) observations.set(target.key, await observeOne(target, folder, asked, unkept));
-  return { observations, version: asked.state === 'answered' ? asked.status.version : undefined };
+  return { observations, status: asked.state === 'answered' ? asked.status : undefined };
+}
+
+async function askFor(folder: SpinFolder, told: KeeperStatus | undefined, call: Call): Promise<Asked> {
+  if (told !== undefined) return { state: 'answered', status: told };
+  return askKeeper(folder.root, { verb: 'status' }, ANSWER_TIMEOUT_MS, call.signal);
 }
 
 async function observeOne(

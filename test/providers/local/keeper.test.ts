@@ -64,6 +64,9 @@ test('a process whose keeper died between its start and the note of it is found 
 
 test('a marked process of an instance that nobody wants is ended by the next keeper', async () => {
   const world = await kept();
+  const web = world.service({ name: 'web', run: 'exec sleep 1000', port: 'none', job: true });
+  await world.provider.create(web, world.call);
+  await world.until(web, ({ instances }) => instances[0]?.runsAs !== undefined);
   const mark = writeMark({
     state: world.options.stateTag,
     id: world.spin.id,

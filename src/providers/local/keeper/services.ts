@@ -116,7 +116,9 @@ export class Services {
 
   /** Processes that carry a mark of this incarnation and belong to no instance that is known: ended before anything starts. */
   async #endStrays(): Promise<void> {
-    const { mark: own, clock } = this.#house;
+    const { mark: own, clock, kept } = this.#house;
+    // What is started is wanted first, and forgotten when it is proven gone: where nothing is known, nothing can be.
+    if (kept.wanted.length === 0 && kept.instances.length === 0) return;
     await endGroup(
       {
         owns: ({ mark }) =>

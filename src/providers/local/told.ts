@@ -1,0 +1,40 @@
+import type { KeeperStatus } from './control.ts';
+
+/** Longer than it takes to get from an answer to the look that it was waited for. */
+const FRESH_MS = 20;
+
+/**
+ * What keepers told this process. The answer to a wait is good for the look that follows at once, so that a keeper is not asked for the same
+ * again at every change of twenty services.
+ */
+export class Told {
+  readonly #versions = new Map<string, number>();
+  readonly #fresh = new Map<string, { readonly status: KeeperStatus; readonly at: number }>();
+
+  /** The version that was told last of a folder; 0 where none was. */
+  version(root: string): number {
+    return this.#versions.get(root) ?? 0;
+  }
+
+  seen(root: string, { version }: KeeperStatus): void {
+    this.#versions.set(root, version);
+  }
+
+  /** @param now milliseconds since the epoch */
+  waited(root: string, status: KeeperStatus, now: number): void {
+    this.seen(root, status);
+    this.#fresh.set(root, { status, at: now });
+  }
+
+  /** The answer of a moment ago, given once. */
+  take(root: string, now: number): KeeperStatus | undefined {
+    const fresh = this.#fresh.get(root);
+    this.#fresh.delete(root);
+    return fresh !== undefined && now - fresh.at <= FRESH_MS ? fresh.status : undefined;
+  }
+
+  /** Something is asked of the keeper that changes what it would tell. */
+  outdated(root: string): void {
+    this.#fresh.delete(root);
+  }
+}
