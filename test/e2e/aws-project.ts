@@ -26,8 +26,8 @@ export async function awsProject(options: Omit<Ec2Options, 'clock'> = {}, env: R
 }
 
 /** What the double has that costs something or is in the way: an empty list is what a `down` must leave. */
-export function left({ instances, groups, volumes, interfaces, parameters }: WorldSnapshot): readonly string[] {
-  return [instances, groups, volumes, interfaces, parameters].flatMap((some) => some.map(({ id }) => id));
+export function left({ instances, groups, volumes, interfaces, parameters, schedules }: WorldSnapshot): readonly string[] {
+  return [instances, groups, volumes, interfaces, parameters, schedules].flatMap((some) => some.map(({ id }) => id));
 }
 
 /** A service of the double's instances: a server on their address, which this machine has. @returns how often it was asked */

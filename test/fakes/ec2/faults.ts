@@ -73,11 +73,16 @@ export class Faults {
 /** The answer that a fault stands for, in the words of the service; undefined for those that are none. */
 export function refusalOf(fault: Fault, call: Call): Refusal | undefined {
   const rpc = call.service !== 'ec2';
+  const rest = call.service === 'scheduler';
   switch (fault.kind) {
     case 'throttle':
       return throttled(call);
     case 'internal':
-      return new Refusal(500, rpc ? 'InternalFailure' : 'InternalError', 'An internal error has occurred');
+      return new Refusal(
+        500,
+        rest ? 'InternalServerException' : rpc ? 'InternalFailure' : 'InternalError',
+        'An internal error has occurred',
+      );
     case 'unavailable':
       return new Refusal(503, rpc ? 'ServiceUnavailable' : 'Unavailable', 'The service is unavailable. Please try again shortly.');
     case 'denied':
@@ -96,9 +101,10 @@ export function refusalOf(fault: Fault, call: Call): Refusal | undefined {
   }
 }
 
-/** 503 for EC2; 400 for the others. */
+/** 503 for EC2, 429 for the scheduler, 400 for the others. */
 export function throttled({ service, account, action }: Call): Refusal {
   if (service === 'ssm') return new Refusal(400, 'ThrottlingException', 'Rate exceeded');
+  if (service === 'scheduler') return new Refusal(429, 'ThrottlingException', 'Rate exceeded');
   if (service === 'sts') return new Refusal(400, 'Throttling', 'Rate exceeded');
   return new Refusal(
     503,
@@ -113,6 +119,7 @@ function denied({ service, action, arn }: Call): Refusal {
     return new Refusal(403, 'UnauthorizedOperation', message);
   }
   const message = `User: ${arn} is not authorized to perform: ${service}:${action}`;
+  if (service === 'scheduler') return new Refusal(403, 'AccessDeniedException', message);
   return service === 'ssm' ? new Refusal(400, 'AccessDeniedException', message) : new Refusal(403, 'AccessDenied', message);
 }
 

@@ -1,5 +1,6 @@
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import type { Instance, Reservation, RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { onTestFinished } from 'vitest';
@@ -38,6 +39,12 @@ export function clientOf(
 
 export function ssmOf({ url }: Pick<Ec2, 'url'>): SSMClient {
   const client = new SSMClient({ endpoint: url, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts: 1 });
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+export function schedulerOf({ url }: Pick<Ec2, 'url'>): SchedulerClient {
+  const client = new SchedulerClient({ endpoint: url, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts: 1 });
   onTestFinished(() => client.destroy());
   return client;
 }

@@ -75,7 +75,7 @@ class Exchange {
     world.settle();
     let request: Request;
     try {
-      request = readRequest(this.#request.headers, body);
+      request = readRequest(this.#request, body);
     } catch (thrown) {
       this.#send(errorOf('ec2', asRefusal(thrown), this.#requestId));
       return;
@@ -172,12 +172,13 @@ class Exchange {
     call.endedAt = this.#parts.clock.now();
   }
 
-  #send({ status, type, body }: Answer): void {
+  #send({ status, type, body, error }: Answer): void {
     this.#response.writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(body),
       'x-amzn-requestid': this.#requestId,
       server: 'AmazonEC2',
+      ...(error === undefined ? {} : { 'x-amzn-errortype': error }),
     });
     this.#response.end(body);
   }

@@ -5,12 +5,13 @@ import { ATTRIBUTE_ACTIONS } from './instance-attributes.ts';
 import { CHECK_ACTIONS } from './instance-checks.ts';
 import { INSTANCE_ACTIONS } from './instances.ts';
 import { NETWORK_ACTIONS } from './network.ts';
+import { SCHEDULER_ACTIONS } from './scheduler.ts';
 import { SSM_ACTIONS } from './ssm.ts';
 import { STS_ACTIONS } from './sts.ts';
 import { TAG_ACTIONS } from './tags.ts';
 import { VOLUME_ACTIONS } from './volumes.ts';
 
-export const SERVICES = ['ec2', 'sts', 'ssm'] as const;
+export const SERVICES = ['ec2', 'sts', 'ssm', 'scheduler'] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** Everything that the double does, by service and name. */
@@ -27,6 +28,7 @@ export const ACTIONS: Readonly<Record<Service, ReadonlyMap<string, Action>>> = {
   ]),
   sts: byName(STS_ACTIONS),
   ssm: byName(SSM_ACTIONS),
+  scheduler: byName(SCHEDULER_ACTIONS),
 };
 
 function byName(actions: readonly Action[]): ReadonlyMap<string, Action> {

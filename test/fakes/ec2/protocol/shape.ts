@@ -17,6 +17,10 @@ export interface Member {
   readonly query: string;
   /** Name of the element in an answer, such as `blockDeviceMapping`. */
   readonly element: string;
+  /** It stands in the path of a REST request. */
+  readonly httpLabel: boolean;
+  /** Its name in the query of a REST request, where it stands there. */
+  readonly httpQuery: string | undefined;
   readonly required: boolean;
   readonly shape: Shape;
 }
@@ -24,6 +28,9 @@ export interface Member {
 interface Traits {
   readonly xmlName?: string;
   readonly ec2QueryName?: string;
+  readonly httpQuery?: string;
+  readonly httpLabel?: boolean;
+  readonly http?: unknown;
 }
 
 /** Members are read when they are first asked for: shapes may hold themselves. */
@@ -60,12 +67,20 @@ export class Structure {
 
 export interface Operation {
   readonly name: string;
+  /** Of an API that is asked by REST. */
+  readonly http?: { readonly method: string; readonly path: string };
   readonly input: Shape;
   readonly output: Shape;
 }
 
 export function operationOf(schema: StaticOperationSchema): Operation {
-  return { name: schema[2], input: shapeOf(schema[4]), output: shapeOf(schema[5]) };
+  const [method, path] = list(traitsOf(schema[3]).http);
+  return {
+    name: schema[2],
+    ...(typeof method === 'string' && typeof path === 'string' ? { http: { method, path } } : {}),
+    input: shapeOf(schema[4]),
+    output: shapeOf(schema[5]),
+  };
 }
 
 const shapes = new WeakMap<object, Shape>();
@@ -119,6 +134,8 @@ function memberOf(name: string, reference: unknown, required: boolean): Member {
     ec2Query: traits.ec2QueryName ?? element.charAt(0).toUpperCase() + element.slice(1),
     query: element,
     element,
+    httpLabel: traits.httpLabel === true,
+    httpQuery: traits.httpQuery,
     required,
     shape: shapeOf(of),
   };
@@ -127,8 +144,15 @@ function memberOf(name: string, reference: unknown, required: boolean): Member {
 function parts(reference: unknown): { readonly of: unknown; readonly traits: Traits } {
   const schema = dereference(reference);
   if (!Array.isArray(schema) || schema.length !== 2) return { of: schema, traits: {} };
-  const traits: unknown = schema[1];
-  return { of: schema[0], traits: typeof traits === 'object' && traits !== null ? traits : {} };
+  return { of: schema[0], traits: traitsOf(schema[1]) };
+}
+
+/** The first bit of those that are written as a number says that a member stands in the path. */
+const IN_PATH = 1;
+
+function traitsOf(traits: unknown): Traits {
+  if (typeof traits === 'number') return { httpLabel: traits % 2 === IN_PATH };
+  return typeof traits === 'object' && traits !== null ? traits : {};
 }
 
 function dereference(reference: unknown): unknown {

@@ -2,6 +2,7 @@ import { refuse } from '../protocol/refusal.ts';
 import { slice } from './addresses.ts';
 import { imageIdIn, IMAGES } from './catalog.ts';
 import { ParameterStore } from './parameters.ts';
+import { SchedulerStore } from './scheduler.ts';
 import { Tokens } from './tokens.ts';
 import type {
   GroupThing,
@@ -85,6 +86,7 @@ export class RegionWorld {
   readonly reservations = new Map<string, ReservationThing>();
   readonly tokens = new Tokens();
   readonly parameters: ParameterStore;
+  readonly scheduler = new SchedulerStore();
   readonly defaultVpc: VpcThing;
   /** How many of each kind were ever made, whatever became of them. */
   readonly made: Partial<Record<Kind, number>> = {};

@@ -40,6 +40,8 @@ export interface WorldSnapshot {
   readonly interfaces: readonly (Of & { readonly instance: string; readonly groups: readonly string[] })[];
   /** One's own; `id` is the name. */
   readonly parameters: readonly (Of & { readonly type: string; readonly value: string })[];
+  /** `id` is the name, `at` when it strikes, in milliseconds since the epoch. */
+  readonly schedules: readonly (Of & { readonly at: number; readonly action: string; readonly input: string })[];
   /** How many were ever made, of everything that an account can make. */
   readonly made: Readonly<Record<'instance' | 'security-group' | 'volume' | 'snapshot', number>>;
 }
@@ -79,6 +81,14 @@ export function snapshotOf(world: World): WorldSnapshot {
     ),
     parameters: each((region) =>
       region.parameters.list().map(({ name, type, value, tags }) => ({ ...common(region, name, tags), type, value })),
+    ),
+    schedules: each((region) =>
+      region.scheduler.list().map(({ name, at, target }) => ({
+        ...common(region, name, new Map()),
+        at,
+        action: target.Arn.replace(/^.*:aws-sdk:/, ''),
+        input: target.Input ?? '',
+      })),
     ),
     made: {
       instance: madeOf(regions, 'instance'),
