@@ -1,5 +1,5 @@
 import { GetScheduleCommand } from '@aws-sdk/client-scheduler';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createKeeper, observeKeepers, releaseKeeper } from '../../../src/providers/aws/deadline/enforcers.ts';
 import {
   arm,
@@ -12,9 +12,11 @@ import {
   reclaimSchedule,
   schedulesOf,
 } from '../../../src/providers/aws/deadline/schedules.ts';
+import { scheduleName } from '../../../src/providers/aws/names.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { dataWorld } from './data-world.ts';
+import { awsWorld, STATE_TAG } from './world.ts';
 
 const role = 'arn:aws:iam::123456789012:role/scheduler';
 
@@ -88,5 +90,30 @@ describeWithMoto('a schedule, against moto', (moto) => {
     expect(taken === undefined ? undefined : await reclaimSchedule(mine.cloud, taken, mine.call)).toBe('absent');
     expect(await disarm(mine.cloud, 'spin-never', mine.call)).toBe('absent');
     expect(await listSchedules(mine.cloud, { everyone: true }, mine.call)).toEqual([]);
+  });
+});
+
+describe('a schedule, against the double', () => {
+  it('moves back to a deadline that it had before, though AWS takes a token that it knows for an answer that was lost', async () => {
+    const { ec2, cloud, call, spin } = await awsWorld({ settings: { schedulerRole: role } });
+    const deadline = call.clock.now() + 3_600_000;
+    for (const later of [0, 60_000, 0, 60_000]) {
+      const armed = await arm(cloud, spin, endInstances(['i-1']), deadline + later, role, call);
+      expect(ec2.snapshot().schedules.map(({ at }) => at)).toEqual([armed.at]);
+    }
+    await disarm(cloud, scheduleName(STATE_TAG, spin, 'instances'), call);
+    await arm(cloud, spin, endInstances(['i-1']), deadline, role, call);
+    expect(ec2.snapshot().schedules).toHaveLength(1);
+  });
+
+  it('is one schedule, whatever answer is lost', async () => {
+    const { ec2, cloud, call, spin } = await awsWorld({ settings: { schedulerRole: role } });
+    const deadline = call.clock.now() + 3_600_000;
+    for (const action of ['CreateSchedule', 'UpdateSchedule', 'DeleteSchedule']) ec2.script({ action, fault: 'lose-response' });
+    await arm(cloud, spin, endInstances([]), deadline, role, call);
+    const { name } = await arm(cloud, spin, endInstances(['i-1']), deadline, role, call);
+    expect(ec2.snapshot().schedules).toMatchObject([{ id: name, input: '{"InstanceIds":["i-1"]}' }]);
+    await disarm(cloud, name, call);
+    expect(ec2.snapshot().schedules).toEqual([]);
   });
 });

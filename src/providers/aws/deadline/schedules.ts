@@ -9,7 +9,7 @@ import {
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler';
 import { InternalError } from '../../../core/errors.ts';
-import { digest, type Incarnation, isSpinId } from '../../../core/ids.ts';
+import { type Incarnation, isSpinId } from '../../../core/ids.ts';
 import type { Call, Found, InventoryScope, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
@@ -138,10 +138,13 @@ function scheduleOf(cloud: Cloud, spin: SpinRef, Name: string, ending: Ending, a
   };
 }
 
+/**
+ * The name makes both requests repeatable; a client token would only do harm: a deadline that moves there and back is a request that was
+ * made before, and a service that goes by the token would answer it and do nothing.
+ */
 async function put(cloud: Cloud, schedule: CreateScheduleCommandInput, exists: boolean, call: Call): Promise<void> {
-  const token = { ClientToken: digest(['schedule', schedule]).slice(0, 40) };
-  const create = () => cloud.send(SchedulerClient, new CreateScheduleCommand({ ...schedule, ...token }), call);
-  const update = () => cloud.send(SchedulerClient, new UpdateScheduleCommand({ ...schedule, ...token }), call);
+  const create = () => cloud.send(SchedulerClient, new CreateScheduleCommand(schedule), call);
+  const update = () => cloud.send(SchedulerClient, new UpdateScheduleCommand(schedule), call);
   // What was there may have struck in the meantime, and what was not may have come by an answer that was lost.
   const first = exists ? await unless(GONE, update) : await unless(['Conflict'], create);
   if (first === undefined) await (exists ? create() : update());
