@@ -2,11 +2,12 @@ import { isoTime } from '../core/clock.ts';
 import { incarnationTime, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found, Provider } from '../providers/provider.ts';
+import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { CloudLsOutcome, CloudSpin } from './outcomes.ts';
 import { providersInReach } from './providers.ts';
+import { problemsOf } from './unasked.ts';
 
 /** The things of one life of a spin, as its provider's tags tell it; no record is read. */
 export interface Sighting {
@@ -16,19 +17,22 @@ export interface Sighting {
 
 export interface Sightings {
   readonly seen: readonly Sighting[];
-  /** Providers that could not be asked, with the reason. */
+  /** Providers that could not be asked, or not for everything, with the reason. */
   readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
 }
 
 /** Lists what the providers have by tags alone, whatever state location owns it; the newest life of an ID first. */
 export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const scope = { everyone: true, ...(id === undefined ? {} : { id }) };
   const seen: Sighting[] = [];
   const unlisted: { provider: string; problem: string }[] = [];
   for (const { provider } of await providersInReach(app)) {
+    const unasked: Unasked[] = [];
+    // Of one spin, to adopt it, only what this config can go on with; of all of them, whatever there is.
+    const scope = { everyone: true, ...(id === undefined ? { beyond: (one: Unasked) => void unasked.push(one) } : { id }) };
     try {
       const found = await provider.inventory(scope, call);
+      unlisted.push(...problemsOf(unasked).map((problem) => ({ provider: provider.name, problem })));
       for (const [first, ...others] of Map.groupBy(found, (thing) => `${thing.id}/${thing.incarnation}`).values())
         if (first !== undefined) seen.push({ provider, found: [first, ...others] });
     } catch (thrown) {

@@ -4,7 +4,7 @@ import { parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
 import { blastRadius, type GcPolicy, judge, type Survey, type Verdict } from '../gc/verdict.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found, Provider } from '../providers/provider.ts';
+import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { PROOF_TIMEOUT_MS, untilAbsent } from '../lifecycle/proving.ts';
@@ -14,6 +14,7 @@ import { durationOf } from './durations.ts';
 import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
+import { problemsOf } from './unasked.ts';
 
 export interface GcRequest {
   readonly dryRun: boolean;
@@ -33,7 +34,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const policy = policyOf(app, request);
   // Once, and not for each of thousands that are rechecked: to know them takes a look at every record.
   const providers = await providersInUse(app);
-  const surveyed = await surveyAll(app, providers);
+  const { unasked, ...surveyed } = await surveyAll(app, providers);
   const verdicts = judge(surveyed, policy);
   const examined = { records: surveyed.records.length, found: surveyed.found.length };
   const unlisted = surveyed.unlisted ?? [];
@@ -43,7 +44,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
       data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep').map(shown) },
     });
   }
-  const judged = { examined, unlisted, verdicts: verdicts.map(shown) };
+  const judged = { examined, unlisted, unasked, verdicts: verdicts.map(shown) };
   if (request.dryRun) return { dryRun: true, ...judged, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
   await agree(app, verdicts);
   const swept = await sweep(
@@ -100,20 +101,16 @@ function policyOf(app: App, request: GcRequest): GcPolicy {
 }
 
 /** Lists what the providers have before the records, so that a spin made meanwhile is not taken for an orphan. */
-async function surveyAll(app: App, providers: readonly Provider[]): Promise<Survey> {
-  const listed = await inventories(app, providers);
+async function surveyAll(app: App, providers: readonly Provider[]): Promise<Survey & Pick<Listed, 'unasked'>> {
+  const listed = await inventories(app, providers, { beyond: true });
   const { records, unreadable } = await app.store.list();
-  return surveyOf(
-    app,
-    listed,
-    records,
-    unreadable.map(({ id }) => id),
-  );
+  const ids = unreadable.map(({ id }) => id);
+  return { ...surveyOf(app, listed, records, ids), unasked: listed.unasked };
 }
 
-/** The same for one spin. */
-async function surveyOne(app: App, providers: readonly Provider[], id: SpinId): Promise<Survey> {
-  const listed = await inventories(app, providers, id);
+/** The same for one spin; `beyond` where something of it was found that this config may have no use for. */
+async function surveyOne(app: App, providers: readonly Provider[], id: SpinId, beyond: boolean): Promise<Survey> {
+  const listed = await inventories(app, providers, { id, beyond });
   try {
     const stored = await app.store.read(id);
     return surveyOf(app, listed, stored === undefined ? [] : [stored], []);
@@ -126,27 +123,44 @@ async function surveyOne(app: App, providers: readonly Provider[], id: SpinId): 
 interface Listed {
   readonly found: readonly Found[];
   readonly unlisted: readonly string[];
+  readonly unseen: readonly { readonly provider: string; readonly kind: Found['kind'] }[];
+  /** Both, with the reason: lines for people. */
+  readonly unasked: readonly string[];
 }
 
-/** One provider that cannot be asked does not keep the others from being swept. */
-async function inventories(app: App, providers: readonly Provider[], id?: SpinId): Promise<Listed> {
+/** One provider that cannot be asked, or not for everything, does not keep the rest from being swept. */
+async function inventories(
+  app: App,
+  providers: readonly Provider[],
+  { id, beyond }: { readonly id?: SpinId; readonly beyond: boolean },
+): Promise<Listed> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const found: Found[] = [];
   const unlisted: string[] = [];
+  const unseen: { provider: string; kind: Found['kind'] }[] = [];
+  const problems: string[] = [];
   for (const provider of providers) {
+    const { name } = provider;
+    const unasked: Unasked[] = [];
+    const note = (one: Unasked): void => void unasked.push(one);
     try {
-      found.push(...(await provider.inventory(id === undefined ? {} : { id }, call)));
+      found.push(...(await provider.inventory({ ...(id === undefined ? {} : { id }), ...(beyond ? { beyond: note } : {}) }, call)));
+      unseen.push(...unasked.map(({ kind }) => ({ provider: name, kind })));
+      problems.push(...problemsOf(unasked).map((problem) => `${name}: ${problem}`));
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
-      unlisted.push(provider.name);
+      unlisted.push(name);
+      problems.push(`${name}: ${thrown.message}`);
     }
   }
-  return { found, unlisted };
+  return { found, unlisted, unseen, unasked: problems };
 }
 
-function surveyOf(app: App, listed: Listed, records: readonly StoredRecord[], unreadable: readonly string[]): Survey {
+function surveyOf(app: App, { found, unlisted, unseen }: Listed, records: readonly StoredRecord[], unreadable: readonly string[]): Survey {
   return {
-    ...listed,
+    found,
+    unlisted,
+    unseen,
     records,
     unreadable,
     holderAlive: ({ lease }) => (lease === undefined ? false : app.alive(lease.holder)),
@@ -154,9 +168,14 @@ function surveyOf(app: App, listed: Listed, records: readonly StoredRecord[], un
   };
 }
 
+/** What a provider may list only where it is asked to look beyond the config. */
+const BEYOND: ReadonlySet<Found['kind']> = new Set(['keeper', 'route']);
+
 /** The authority right before a deletion: what is true of this subject now. */
 async function recheck(app: App, providers: readonly Provider[], verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
-  const again = judge(await surveyOne(app, providers, parseSpinId(verdict.id)), policy).find(
+  // To look beyond costs requests for each of thousands, and only what lies there could be missed.
+  const beyond = verdict.found.some(({ kind }) => BEYOND.has(kind));
+  const again = judge(await surveyOne(app, providers, parseSpinId(verdict.id), beyond), policy).find(
     (other) => other.subject === verdict.subject && other.incarnation === verdict.incarnation,
   );
   return again ?? { ...verdict, verdict: 'keep', reason: 'it is gone', found: [] };

@@ -189,6 +189,8 @@ export interface GcOutcome {
   readonly examined: { readonly records: number; readonly found: number };
   /** Providers that could not be asked what they have. */
   readonly unlisted: readonly string[];
+  /** Who could not be asked, or not for everything, with the reason. */
+  readonly unasked: readonly string[];
   readonly verdicts: readonly (Omit<Verdict, 'found'> & { readonly found: readonly FoundThing[] })[];
   /** What was done about each verdict that asks for something; empty on a dry run. */
   readonly swept: readonly {

@@ -47,6 +47,8 @@ export interface Survey {
   readonly unreadable: readonly string[];
   /** Providers whose inventory could not be had: nothing is concluded from what was not found there. */
   readonly unlisted?: readonly string[];
+  /** Kinds of things that a provider could not be asked for: nothing is concluded from there being none. */
+  readonly unseen?: readonly { readonly provider: string; readonly kind: Found['kind'] }[];
   /** Whether the holder of a lease lives; `unknown` on another machine. */
   readonly holderAlive: (stored: StoredRecord) => boolean | 'unknown';
   readonly now: number;
@@ -138,8 +140,10 @@ function lifeless(stored: StoredRecord, found: readonly Found[], survey: Survey,
   const quiet = survey.now - lastSign(stored, survey);
   if (record.readyAt === undefined) return after(graceMs, quiet, 'its up died before it was ready');
   if (survey.unlisted?.includes(record.provider) === true) return undefined;
-  if (!found.some(runs)) return after(graceMs, quiet, 'nothing of it runs any more');
   const hasKeeper = Object.values(record.resources).some(({ kind, status }) => kind === 'keeper' && status !== 'released');
+  if (hasKeeper && survey.unseen?.some(({ provider, kind }) => provider === record.provider && kind === 'keeper') === true)
+    return undefined;
+  if (!found.some(runs)) return after(graceMs, quiet, 'nothing of it runs any more');
   if (hasKeeper && !found.some(({ kind }) => kind === 'keeper')) return { verdict: 'heal', reason: 'its keeper died: spin up heals it' };
   return undefined;
 }

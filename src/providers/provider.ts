@@ -14,6 +14,7 @@ import type { Tags } from '../core/tags.ts';
 import type { Shape } from '../plan/build.ts';
 import type { Desire, Plan, ResourceAddress, ResourceKind } from '../plan/plan.ts';
 import type { Command, Spec } from '../spec/spec.ts';
+import type { Fault } from './fault.ts';
 
 /** What goes with every call. */
 export interface Call {
@@ -172,6 +173,18 @@ export interface InventoryScope {
   readonly id?: SpinId;
   /** Also what other state locations own: to look at, or to adopt; never to delete. */
   readonly everyone?: boolean;
+  /**
+   * Looks also where this config has nothing, for another one of the same state location may have made things there. What cannot be
+   * asked then is told to this, and the list is complete but for that.
+   */
+  readonly beyond?: (unasked: Unasked) => void;
+}
+
+/** Things that an inventory could not look for. */
+export interface Unasked {
+  readonly kind: Found['kind'];
+  readonly place?: Place;
+  readonly fault: Fault;
 }
 
 /** One check made before the first creating call. */
@@ -291,7 +304,7 @@ export interface Provider {
 
   /**
    * Everything that carries our tags and this state location (`everyone`: any), of one spin or of all, from the provider alone: no record is read.
-   * Complete, or throws Fault.
+   * Complete, or throws Fault; beyond what the config has use for it tells what it could not ask.
    */
   inventory(scope: InventoryScope, call: Call): Promise<readonly Found[]>;
 

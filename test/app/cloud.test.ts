@@ -55,6 +55,11 @@ describe('what the providers have', () => {
     const { spins } = await lsCloud(app());
     expect(spins).toMatchObject([{ owner: 'ada', provider: 'fake', createdAt: expect.stringMatching(/^20/) }]);
     expect(spins[0]?.things.map(({ resource }) => resource)).toContain('service.web@1');
+    place.world.unasked = [{ kind: 'route', fault: new Fault('denied', 'AccessDenied', 'you may not') }];
+    expect(await lsCloud(app())).toMatchObject({
+      spins: [{ id: 'shop' }],
+      unlisted: [{ provider: 'fake', problem: 'routes: you may not' }],
+    });
     place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
     expect(await lsCloud(app())).toEqual({ spins: [], unlisted: [{ provider: 'fake', problem: 'the token is expired' }] });
   });

@@ -164,7 +164,37 @@ describe('a sweep', () => {
     place.world.fail('inventory', new Fault('throttled', 'slow-down', 'slow down'), { times: Infinity });
     const outcome = await sweep();
     expect(outcome.unlisted).toEqual(['fake']);
+    expect(outcome.unasked).toEqual(['fake: slow down']);
     expect(verdicts(outcome)).toEqual({ shop: 'keep' });
+  });
+
+  it('finds and deletes what only another config of the same state would have made', async () => {
+    const { incarnation } = await run('shop');
+    await forget('shop');
+    for (const of of ['service.web', 'secret.token', 'route.web', 'registration.web']) {
+      for (const { spin, key } of place.world.at(of)) place.world.things.delete(`${spin.id}/${spin.incarnation}/${key}`);
+    }
+    place.world.beyond.add('keeper');
+    await place.clock.advance(HOUR);
+    expect(place.world.at().map(({ kind }) => kind)).toEqual(['keeper']);
+    expect(results(await sweep())).toEqual({ [`shop/${incarnation}`]: 'reclaimed' });
+    expect(left()).toEqual([]);
+  });
+
+  it('goes on where it may not ask for everything, says so, and concludes nothing from what it did not see', async () => {
+    await run('old', { ttl: '1h' });
+    await run('shop');
+    const denied = (region: string) => ({
+      kind: 'keeper' as const,
+      place: { region },
+      fault: new Fault('denied', 'AccessDenied', `may not list in ${region}`),
+    });
+    place.world.unasked = [denied('here'), denied('there')];
+    await place.clock.advance(2 * HOUR);
+    const outcome = await sweep();
+    expect(outcome).toMatchObject({ unlisted: [], unasked: ['fake: keepers in here, there: may not list in here'] });
+    expect(verdicts(outcome)).toEqual({ old: 'release', shop: 'keep' });
+    expect(results(outcome)).toEqual({ old: 'released' });
   });
 
   it('says what would be mended by an up, and ends what has nothing left that runs', async () => {

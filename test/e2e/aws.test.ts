@@ -157,6 +157,26 @@ test('with its state lost, a spin is found by its tags, adopted, and taken down;
   }, 'the orphan is gone');
 });
 
+test('a sweep finds the schedule of a colleague whose config names a role for it, and says whom it may not ask', LONG, async () => {
+  const { here, ec2 } = await awsProject({}, { SPIN_PROVIDER: 'aws' });
+  here.spec(spec());
+  await here.ok(['up'], { env: { SPIN_AWS_SCHEDULER_ROLE: 'arn:aws:iam::123456789012:role/spin-scheduler' } });
+  rmSync(here.state, { recursive: true, force: true });
+  const sweep = ['gc', '--yes', '--force', '--grace', '0s'];
+
+  await ec2.script({ action: 'ListSchedules', fault: 'denied' });
+  const first = await here.json<GcOutcome>(sweep);
+  expect(first.result.swept).toMatchObject([{ result: 'reclaimed' }]);
+  expect(first.result.unasked).toContainEqual(expect.stringMatching(/^aws: keepers in us-east-1: .*scheduler:ListSchedules/));
+  const { instances, schedules } = await ec2.snapshot();
+  expect([instances, schedules.length]).toEqual([[], 1]);
+
+  const second = await here.ok(sweep);
+  expect(left(await ec2.snapshot())).toEqual([]);
+  // The double has no load balancers.
+  expect(second.stdout).toMatch(/reclaimed[^]*not asked: aws: routes in us-east-1: .*DescribeTargetGroups/);
+});
+
 test('down is done where AWS denies to touch what is gone, as it does where a policy goes by tags', async () => {
   const { here, ec2 } = await awsProject();
   here.spec(spec());

@@ -3,7 +3,7 @@ import type { FaultNote } from '../../src/core/events.ts';
 import type { Tags } from '../../src/core/tags.ts';
 import type { Desire, ResourceKind } from '../../src/plan/plan.ts';
 import { Fault } from '../../src/providers/fault.ts';
-import type { Place, SpinRef, Target } from '../../src/providers/provider.ts';
+import type { Place, SpinRef, Target, Unasked } from '../../src/providers/provider.ts';
 
 /** The verbs that can be scripted. */
 export type Verb =
@@ -80,6 +80,10 @@ export class World {
   stateTag = 'state';
   /** Where new spins live. */
   place: Place = {};
+  /** Kinds that are listed only where a sweep looks beyond the config. */
+  readonly beyond = new Set<ResourceKind>();
+  /** What cannot be asked for there. */
+  unasked: readonly Unasked[] = [];
   /** Orphans can be marked. */
   marks = false;
   /** Observations cannot tell anything. */

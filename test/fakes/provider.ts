@@ -3,6 +3,7 @@ import { digest } from '../../src/core/ids.ts';
 import type { Known, NanoUsd } from '../../src/core/money.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import type { Shape } from '../../src/plan/build.ts';
+import type { ResourceKind } from '../../src/plan/plan.ts';
 import { bindAddresses } from '../../src/spec/bindings.ts';
 import { Fault } from '../../src/providers/fault.ts';
 import type {
@@ -65,9 +66,12 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
         return thing === undefined ? 'absent' : leave(world, thing);
       }),
 
-    inventory: ({ id }, call) =>
+    inventory: ({ id, beyond }, call) =>
       world.around('inventory', undefined, call.signal, () => {
-        const inScope = world.at().filter((thing) => id === undefined || thing.spin.id === id);
+        if (beyond !== undefined) world.unasked.forEach(beyond);
+        const listed = (kind: ResourceKind) =>
+          beyond === undefined ? !world.beyond.has(kind) : !world.unasked.some((one) => one.kind === kind);
+        const inScope = world.at().filter(({ spin, kind }) => (id === undefined || spin.id === id) && listed(kind));
         for (const thing of inScope) if (thing.leavesIn !== undefined) world.look(thing);
         return inScope.filter((thing) => world.find(thing) !== undefined).map((thing) => foundOf(name, thing, world.marks));
       }),

@@ -116,6 +116,14 @@ describe('a spin with a record', () => {
     expect(lone(record(expired), { found: [], unlisted: ['local'] })).toMatch(/^release: expired/);
   });
 
+  it('with a keeper is kept where nobody could be asked for keepers; without one, that says nothing', () => {
+    const unseen = [{ provider: 'local', kind: 'keeper' as const }];
+    for (const left of [[], [found()]]) expect(lone(record(), { found: left, unseen })).toMatch(/^keep/);
+    expect(lone(record(), { found: [], unseen: [{ provider: 'local', kind: 'route' }] })).toMatch(/^release: nothing of it runs/);
+    expect(lone(record(), { found: [], unseen: [{ provider: 'aws', kind: 'keeper' }] })).toMatch(/^release: nothing of it runs/);
+    expect(lone(record({ resources: [resource()] }), { found: [], unseen })).toMatch(/^release: nothing of it runs/);
+  });
+
   it('has its own things in its verdict and no others', () => {
     const [verdict] = judge(survey({ records: [stored()], found: [...running, found({ id: 'other' })] }), POLICY);
     expect(verdict?.found).toEqual([keeper(), found()]);

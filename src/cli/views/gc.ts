@@ -17,7 +17,7 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
 
 /** Verdicts with their reasons, then what was done about them. `keep` is shown on a dry run and with --verbose. */
 export function viewGc(outcome: GcOutcome, page: Page): string {
-  const { dryRun, examined, verdicts, swept, pruned } = outcome;
+  const { dryRun, examined, unasked, verdicts, swept, pruned } = outcome;
   const acts = dryRun
     ? verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length
     : swept.filter(({ result }) => result === 'released' || result === 'reclaimed').length;
@@ -31,7 +31,8 @@ export function viewGc(outcome: GcOutcome, page: Page): string {
     ],
     page,
   );
-  return paragraphs([table, lines(swept.map((row) => sweptLine(row, page))), summary(dryRun, acts, examined, pruned)]);
+  const blind = unasked.map((problem) => `${page.style.red('not asked:')} ${problem}`);
+  return paragraphs([table, lines(swept.map((row) => sweptLine(row, page))), lines(blind), summary(dryRun, acts, examined, pruned)]);
 }
 
 function sweptLine({ subject, result, detail }: GcOutcome['swept'][number], { style }: Page): string {

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { GcOutcome } from '../../../src/app/outcomes.ts';
 import { result } from '../../../src/cli/command.ts';
 import type { Page } from '../../../src/cli/page.ts';
 import { PHASES } from '../../../src/core/phases.ts';
 import { makeStyle, PLAIN } from '../../../src/cli/text/style.ts';
 import { widthOf } from '../../../src/cli/text/width.ts';
+import { viewGc } from '../../../src/cli/views/gc.ts';
 import { viewDown } from '../../../src/cli/views/down.ts';
 import { viewLs } from '../../../src/cli/views/ls.ts';
 import { viewPlan } from '../../../src/cli/views/plan.ts';
@@ -14,6 +16,25 @@ import { waterfall } from '../../../src/cli/views/waterfall.ts';
 import * as sample from './samples.ts';
 
 const page: Page = { width: 80, style: PLAIN, now: sample.NOW, verbose: false, self: 'spin' };
+
+describe('the view of gc', () => {
+  it('says whom it could not ask, whatever it swept', () => {
+    const outcome: GcOutcome = {
+      dryRun: false,
+      examined: { records: 0, found: 0 },
+      unlisted: [],
+      unasked: ['aws: keepers in us-east-1: may not'],
+      verdicts: [],
+      swept: [],
+      pruned: 0,
+    };
+    expect(viewGc(outcome, page)).toMatchInlineSnapshot(`
+      "not asked: aws: keepers in us-east-1: may not
+
+      Nothing to sweep (0 spins and 0 things found)."
+    `);
+  });
+});
 
 describe('the view of up', () => {
   it('tells where it is, how long it took, what it costs, when it goes and how to end it', () => {

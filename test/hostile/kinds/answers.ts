@@ -271,6 +271,7 @@ function surveyOf(dice: Dice): Survey {
     records,
     unreadable: dice.some(IDS, 0.1),
     unlisted: dice.some(['fake', nastyText(dice)], 0.2),
+    unseen: dice.some(['fake', nastyText(dice)], 0.2).map((provider) => ({ provider, kind: 'keeper' as const })),
     holderAlive: () => 'unknown',
     now: NOW,
   };

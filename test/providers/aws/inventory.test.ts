@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
-import type { Found } from '../../../src/providers/provider.ts';
+import type { Found, Unasked } from '../../../src/providers/provider.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
 describe('what AWS has of us, with no record', () => {
@@ -107,6 +107,36 @@ describe('what AWS has of us, with no record', () => {
     const narrow = world.another({ regions: [] });
     await narrow.observe([{ ...far, spin: elsewhere }], world.call);
     expect(await narrow.inventory({ id: elsewhere.id }, world.call)).toHaveLength(1);
+  });
+
+  test('is looked for in services that this config has no use for where a sweep looks beyond it, and who could not be asked is told', async () => {
+    const world = await awsWorld();
+    const colleague = world.another({ schedulerRole: 'arn:aws:iam::123456789012:role/scheduler' });
+    await colleague.create(world.request('keeper.keeper', { kind: 'keeper' }), world.call);
+    const { id } = world.spin;
+    expect(await world.provider.inventory({}, world.call)).toEqual([]);
+    const unasked: Unasked[] = [];
+    const beyond = (one: Unasked): void => void unasked.push(one);
+    const found = await world.another().inventory({ beyond }, world.call);
+    expect(found).toMatchObject([{ id, kind: 'keeper', incarnation: world.spin.incarnation }]);
+    // The double has no load balancers.
+    expect(unasked).toMatchObject([{ kind: 'route', place: { region: 'us-east-1' }, fault: { class: 'unimplemented' } }]);
+    // To be looked at again right before it is deleted, and to be deleted, it takes no role either.
+    expect(await world.provider.inventory({ id, beyond }, world.call)).toHaveLength(1);
+    world.ec2.script({ action: 'ListSchedules', fault: 'denied' });
+    expect(await world.provider.inventory({ beyond }, world.call)).toEqual([]);
+    expect(unasked).toContainEqual(expect.objectContaining({ kind: 'keeper', fault: expect.objectContaining({ kind: 'denied' }) }));
+    // Who says that it is used is not contented with less.
+    world.ec2.script({ action: 'ListSchedules', fault: 'denied' });
+    await expect(colleague.inventory({}, world.call)).rejects.toMatchObject({ kind: 'denied' });
+    expect(await world.provider.reclaim(found, world.call)).toBe('absent');
+    expect(world.ec2.snapshot().schedules).toEqual([]);
+  });
+
+  test('costs no request more of one spin, or where nobody looks beyond it', async () => {
+    const world = await awsWorld();
+    await world.provider.inventory({ id: world.spin.id }, world.call);
+    expect(world.ec2.calls.filter(({ action }) => action === 'ListSchedules' || action === 'DescribeTargetGroups')).toEqual([]);
   });
 
   test('is complete or not told at all', async () => {

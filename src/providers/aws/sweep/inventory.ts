@@ -1,4 +1,5 @@
 import { OWNED } from '../../../core/tags.ts';
+import { Fault } from '../../fault.ts';
 import type { Call, Found, InventoryScope } from '../../provider.ts';
 import { listDatabases, ownDatabase, reclaimDatabase } from '../data/databases.ts';
 import { unless } from '../fault-class.ts';
@@ -26,11 +27,12 @@ const STAGGER_MS = 50;
 
 /**
  * Everything of ours, from the provider alone, in every region: it is complete, or it throws.
- * @throws Fault of the first region or service that could not be asked
+ * @throws Fault of the first region or service that could not be asked, but for what lies beyond the config
  */
 export async function inventory(regions: readonly Region[], scope: InventoryScope, call: Call): Promise<readonly Found[]> {
   const perRegion = regions.map(async (region, index) => {
     if (index > 0) await call.clock.sleep(index * STAGGER_MS, call.signal);
+    const { settings } = region.cloud.options;
     const lists = [
       listInstances(region, scope, call),
       listVolumes(region.cloud, scope, call),
@@ -38,14 +40,36 @@ export async function inventory(regions: readonly Region[], scope: InventoryScop
       listGroups(region, scope, call),
       listSecrets(region.cloud, scope, call),
       listDatabases(region.cloud, scope, call),
-      ...(region.cloud.options.settings.listener === undefined ? [] : [listRoutes(region.cloud, scope, call)]),
-      ...(region.cloud.options.settings.schedulerRole === undefined ? [] : [listSchedules(region.cloud, scope, call)]),
+      ...optional(region, 'route', settings.listener !== undefined, scope, call),
+      ...optional(region, 'keeper', settings.schedulerRole !== undefined, scope, call),
       // Roles are of an account, and the same from every region.
       ...(index === 0 ? [listIdentities(region.cloud, scope, call)] : []),
     ];
     return (await Promise.all(lists.map(ifImplemented))).flat();
   });
   return (await Promise.all(perRegion)).flat();
+}
+
+const OPTIONAL = { route: listRoutes, keeper: listSchedules };
+
+/** What only some configs have use for: asked where this one has, and where somebody looks beyond it. */
+function optional(
+  { cloud }: Region,
+  kind: keyof typeof OPTIONAL,
+  configured: boolean,
+  scope: InventoryScope,
+  call: Call,
+): readonly Promise<readonly Found[]>[] {
+  const { beyond } = scope;
+  if (beyond === undefined && !configured) return [];
+  const list = OPTIONAL[kind](cloud, scope, call);
+  if (beyond === undefined) return [list];
+  const told = list.catch((thrown: unknown) => {
+    if (call.signal.aborted || !(thrown instanceof Fault)) throw thrown;
+    beyond({ kind, place: { region: cloud.region }, fault: thrown });
+    return [];
+  });
+  return [told];
 }
 
 /** An endpoint that does not know a service at all, such as an emulator, has nothing of it. */
