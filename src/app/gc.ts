@@ -44,7 +44,8 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
       data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep').map(shown) },
     });
   }
-  const judged = { examined, unlisted, unasked, verdicts: verdicts.map(shown) };
+  const passedOver = app.reachable.filter((name) => !providers.some((provider) => provider.name === name));
+  const judged = { examined, unlisted, unasked, passedOver, verdicts: verdicts.map(shown) };
   if (request.dryRun) return { dryRun: true, ...judged, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
   await agree(app, verdicts);
   const swept = await sweep(

@@ -191,6 +191,8 @@ export interface GcOutcome {
   readonly unlisted: readonly string[];
   /** Who could not be asked, or not for everything, with the reason. */
   readonly unasked: readonly string[];
+  /** Providers that were not looked at, because only the environment speaks of them, and neither config nor record. */
+  readonly passedOver: readonly string[];
   readonly verdicts: readonly (Omit<Verdict, 'found'> & { readonly found: readonly FoundThing[] })[];
   /** What was done about each verdict that asks for something; empty on a dry run. */
   readonly swept: readonly {

@@ -197,6 +197,15 @@ describe('a sweep', () => {
     expect(results(outcome)).toEqual({ old: 'released' });
   });
 
+  it('names the providers that only the environment speaks of, and asks them nothing', async () => {
+    const look = () => place.run(gc({ ...appFor(place), providers: [], reachable: ['fake'] }, { dryRun: false }));
+    expect(await look()).toMatchObject({ passedOver: ['fake'], examined: { records: 0, found: 0 } });
+    expect(place.world.calls).toEqual([]);
+    await run('shop');
+    // A record speaks of it now.
+    expect(await look()).toMatchObject({ passedOver: [], examined: { records: 1 } });
+  });
+
   it('says what would be mended by an up, and ends what has nothing left that runs', async () => {
     await run('a');
     await run('b');

@@ -17,7 +17,7 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
 
 /** Verdicts with their reasons, then what was done about them. `keep` is shown on a dry run and with --verbose. */
 export function viewGc(outcome: GcOutcome, page: Page): string {
-  const { dryRun, examined, unasked, verdicts, swept, pruned } = outcome;
+  const { dryRun, examined, unasked, passedOver, verdicts, swept, pruned } = outcome;
   const acts = dryRun
     ? verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length
     : swept.filter(({ result }) => result === 'released' || result === 'reclaimed').length;
@@ -32,7 +32,15 @@ export function viewGc(outcome: GcOutcome, page: Page): string {
     page,
   );
   const blind = unasked.map((problem) => `${page.style.red('not asked:')} ${problem}`);
-  return paragraphs([table, lines(swept.map((row) => sweptLine(row, page))), lines(blind), summary(dryRun, acts, examined, pruned)]);
+  // Who has lost the records finds nothing, and is to know where more may be; everybody else knows where their spins are.
+  const lost = page.verbose || (examined.records === 0 && examined.found === 0);
+  const over = lost ? passedOver.map((name) => passedOverLine(name, page)) : [];
+  const rows = lines(swept.map((row) => sweptLine(row, page)));
+  return paragraphs([table, rows, lines(blind), lines([summary(dryRun, acts, examined, pruned), ...over])]);
+}
+
+function passedOverLine(name: string, { self }: Page): string {
+  return `${name} was not looked at: only the environment speaks of it. See what it has: ${self} ls --cloud. Sweep it too: SPIN_PROVIDER=${name} ${self} gc`;
 }
 
 function sweptLine({ subject, result, detail }: GcOutcome['swept'][number], { style }: Page): string {

@@ -18,17 +18,30 @@ import * as sample from './samples.ts';
 const page: Page = { width: 80, style: PLAIN, now: sample.NOW, verbose: false, self: 'spin' };
 
 describe('the view of gc', () => {
+  const outcome: GcOutcome = {
+    dryRun: false,
+    examined: { records: 0, found: 0 },
+    unlisted: [],
+    unasked: [],
+    passedOver: [],
+    verdicts: [],
+    swept: [],
+    pruned: 0,
+  };
+
+  it('points to a cloud that it passed over where it found nothing at all, and where more is asked for', () => {
+    const over = { ...outcome, passedOver: ['aws'] };
+    expect(viewGc(over, page)).toMatchInlineSnapshot(`
+      "Nothing to sweep (0 spins and 0 things found).
+      aws was not looked at: only the environment speaks of it. See what it has: spin ls --cloud. Sweep it too: SPIN_PROVIDER=aws spin gc"
+    `);
+    const some = { ...over, examined: { records: 1, found: 0 } };
+    expect(viewGc(some, page)).not.toContain('aws');
+    expect(viewGc(some, { ...page, verbose: true })).toContain('SPIN_PROVIDER=aws spin gc');
+  });
+
   it('says whom it could not ask, whatever it swept', () => {
-    const outcome: GcOutcome = {
-      dryRun: false,
-      examined: { records: 0, found: 0 },
-      unlisted: [],
-      unasked: ['aws: keepers in us-east-1: may not'],
-      verdicts: [],
-      swept: [],
-      pruned: 0,
-    };
-    expect(viewGc(outcome, page)).toMatchInlineSnapshot(`
+    expect(viewGc({ ...outcome, unasked: ['aws: keepers in us-east-1: may not'] }, page)).toMatchInlineSnapshot(`
       "not asked: aws: keepers in us-east-1: may not
 
       Nothing to sweep (0 spins and 0 things found)."
