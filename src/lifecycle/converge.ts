@@ -30,7 +30,10 @@ export async function converge(work: Work, decisions: readonly Decision[]): Prom
   for (const decision of decisions) {
     const { planned } = decision;
     if (planned === undefined) continue;
-    const task = Promise.all(planned.needs.map((need) => tasks.get(need) ?? Promise.resolve()))
+    const waitsFor = [...planned.needs, ...(decision.after === undefined ? [] : [decision.after])];
+    // Asked for when all tasks are there: what one waits for beyond what it needs may come later in graph order.
+    const task = Promise.resolve()
+      .then(() => Promise.all(waitsFor.map(async (address) => tasks.get(address))))
       .then(() => carryOut(linked, watch, stale, decision, planned, keys))
       .catch((thrown: unknown) => {
         failFast.abort(thrown);

@@ -19,6 +19,8 @@ export interface Decision {
   readonly planned?: PlannedResource;
   /** The generation that goes on, if any. */
   readonly current?: ResourceRecord;
+  /** What it waits for beyond what it needs: a route is told what stands behind it when that serves. */
+  readonly after?: ResourceAddress;
   /** Generations that must go. */
   readonly stale: readonly ResourceRecord[];
 }
@@ -73,7 +75,20 @@ function decide(planned: PlannedResource, existing: readonly ResourceRecord[], a
   const decision = { address, planned, current: usable, stale };
   if (usable.count < planned.count) return { ...decision, action: 'scale-up', reason: `${usable.count} to ${planned.count} instances` };
   if (usable.count > planned.count) return { ...decision, action: 'scale-down', reason: `${usable.count} to ${planned.count} instances` };
-  return is === 'sound' ? { ...decision, action: 'keep', reason } : { ...decision, action: 'resume', reason };
+  if (is !== 'sound') return { ...decision, action: 'resume', reason };
+  const behind = behindChanged(usable.desire, planned.desire);
+  if (behind === undefined) return { ...decision, action: 'keep', reason };
+  return { ...decision, action: 'resume', reason: 'health check or drain changed', after: behind };
+}
+
+/**
+ * Address of the service behind a route whose health check or drain is another than the route was told. It is told in place, and not
+ * before the new one serves: what the old one cannot answer would take the old one out.
+ */
+function behindChanged(before: Desire, after: Desire): ResourceAddress | undefined {
+  if (before.kind !== 'route' || after.kind !== 'route' || after.behind === undefined) return undefined;
+  const told = ({ behind }: typeof after): string => canonicalJson([behind?.health ?? null, behind?.drainMs ?? null]);
+  return told(before) === told(after) ? undefined : `service.${after.service}`;
 }
 
 /**

@@ -1,9 +1,12 @@
 import { rmSync } from 'node:fs';
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+import { CreateListenerCommand, CreateLoadBalancerCommand, DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CloudLsOutcome, ExtendOutcome, LsOutcome, StatusOutcome, UpOutcome } from '../../src/app/outcomes.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { environmentOf } from '../fakes/ec2/start.ts';
+import { clientsOf } from '../fakes/moto/clients.ts';
 import { describeWithMoto } from '../fakes/moto/suite.ts';
 import { aws, AWS_REGION, awsCli } from './aws-project.ts';
 import { project, until } from './project.ts';
@@ -87,6 +90,50 @@ describeWithMoto('the whole of spin', (world) => {
     expect(await aws<object>(env, 'iam', 'list-roles', '--path-prefix', '/spin/')).toEqual({ Roles: [] });
     expect(await aws<object>(env, 'iam', 'list-instance-profiles', '--path-prefix', '/spin/')).toEqual({ InstanceProfiles: [] });
     expect(await aws<object>(env, 'scheduler', 'list-schedules')).toEqual({ Schedules: [] });
+  });
+
+  test('a changed health check reaches the load balancer, also when the up that asked for it was killed', LONG, async () => {
+    const { elb, ec2 } = clientsOf({ endpoint: world().proxy.url, region: AWS_REGION });
+    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
+    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
+    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
+    const { Listeners = [] } = await elb.send(
+      new CreateListenerCommand({
+        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
+        Protocol: 'HTTP',
+        Port: 80,
+        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
+      }),
+    );
+    const env = { ...environmentOf(world().proxy.url, AWS_REGION), SPIN_AWS_LISTENER: String(Listeners[0]?.ListenerArn) };
+    const here = project('project', env);
+    const spec = (health: string) =>
+      `{ name: shop, provider: aws, ttl: 1h, services: { web: { run: sleep infinity, expose: auto, health: { alive: 10ms, ${health} } } } }`;
+    const checks = async () => {
+      const { TargetGroups = [] } = await elb.send(new DescribeTargetGroupsCommand({}));
+      return TargetGroups.map((group) => [group.HealthCheckIntervalSeconds, group.UnhealthyThresholdCount]);
+    };
+
+    here.spec(spec('interval: 10s, unhealthyAfter: 3'));
+    await here.ok(['up']);
+    expect(await checks()).toEqual([[10, 3]]);
+
+    here.spec(spec('interval: 20s, unhealthyAfter: 5'));
+    world().proxy.announce({ action: 'ModifyTargetGroup', how: { lateMs: 3_000 } });
+    const going = here.start(['up']);
+    await until(async () => (await checks()).join() === '20,5', 'the change had its effect');
+    going.kill('SIGKILL');
+    expect((await going.ended).signal).toBe('SIGKILL');
+    // The one who wanted it changes their mind.
+    here.spec(spec('interval: 30s, unhealthyAfter: 4'));
+    expect((await here.json<UpOutcome>(['up', '--wait', '30s'])).result).toMatchObject({ result: 'changed', state: 'up' });
+    expect(await checks()).toEqual([[30, 4]]);
+    const modified = world().proxy.counts()['elasticloadbalancing:ModifyTargetGroup'];
+    expect((await here.json<UpOutcome>(['up'])).result).toMatchObject({ result: 'unchanged' });
+    expect(world().proxy.counts()['elasticloadbalancing:ModifyTargetGroup']).toBe(modified);
+
+    await here.ok(['down', '--yes']);
+    expect(await checks()).toEqual([]);
   });
 
   test('two machines that share a state on S3 see, move and end the same spin', LONG, async () => {

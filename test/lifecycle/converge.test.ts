@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { costOfIntervals } from '../../src/cost/intervals.ts';
-import { HOUR } from '../cost/records.ts';
+import { Fault } from '../../src/providers/fault.ts';
+import { HOUR, serviceSpec } from '../cost/records.ts';
 import { EXPOSED, type ServiceSketch, specOf } from '../plan/specs.ts';
 import { Stage } from './stage.ts';
 
@@ -13,6 +14,7 @@ const SHOP: Readonly<Record<string, ServiceSketch>> = {
   db: { volumes: ['data'], secrets: ['password'] },
   web: { ...EXPOSED, replicas: 2, needs: ['db'], env: { DB: '${services.db.address}' } },
 };
+const { health: HEALTH } = serviceSpec('any');
 const shop = (over: Readonly<Record<string, ServiceSketch>> = {}) => specOf({ ...SHOP, ...over });
 const before = (moves: readonly string[], first: string, second: string) => {
   expect(moves).toContain(first);
@@ -89,6 +91,31 @@ describe('a changed spec', () => {
     const moves = stage.moves();
     expect(moves).toEqual(['create service.web@2', 'create registration.web@2', 'release registration.web@1', 'release service.web@1']);
     expect(Object.keys(stage.statuses()).toSorted()).toEqual(Object.keys(stage.serials()).toSorted());
+  });
+
+  it('tells the route what stands behind it now when the new one serves, before that is registered, and once', async () => {
+    const health = (unhealthyAfter: number) => shop({ web: { ...SHOP['web'], health: { ...HEALTH, unhealthyAfter } } });
+    await stage.converge(health(7));
+    const moves = stage.moves();
+    before(moves, 'create service.web@2', 'create route.web@1');
+    before(moves, 'create route.web@1', 'create registration.web@2');
+    before(moves, 'create registration.web@2', 'release registration.web@1');
+    expect(stage.world.one('route.web').desire).toMatchObject({ behind: { health: { unhealthyAfter: 7 } } });
+    await stage.converge(health(7));
+    expect(stage.moves()).toEqual([]);
+    // Also back to what it was, while the old generation still stands: the record says what it was told last.
+    stage.world.ail('service.web@3', { class: 'unhealthy', message: 'it does not answer' });
+    await expect(stage.converge(health(9))).rejects.toThrow('does not answer');
+    expect(stage.world.one('route.web').desire).toMatchObject({ behind: { health: { unhealthyAfter: 7 } } });
+  });
+
+  it('goes on with a route that was not told yet what stands behind it', async () => {
+    const changed = shop({ web: { ...SHOP['web'], health: { ...HEALTH, unhealthyAfter: 7 } } });
+    stage.world.fail('create', new Fault('invalid', 'no', 'no'), { of: 'route.web' });
+    await expect(stage.converge(changed)).rejects.toThrow('route.web@1: no');
+    await stage.converge(changed);
+    expect(stage.world.one('route.web').desire).toMatchObject({ behind: { health: { unhealthyAfter: 7 } } });
+    expect(Object.values(stage.statuses()).every((status) => status === 'ready')).toBe(true);
   });
 
   it('takes away what has one writer before it makes it anew, and keeps its volume', async () => {

@@ -111,6 +111,43 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
     expect(seen?.endpoints[0]?.url).toMatch(/^http:\/\/front.*\/web\/web$/);
   });
 
+  it('is given the health check and drain that its service has by now, and nothing where it has them', async () => {
+    const world = await open();
+    const { cloud, call } = world;
+    const request = route(world);
+    const { targetGroup: TargetGroupArn } = await createRoute(cloud, request, call);
+    await createRoute(cloud, request, call);
+    expect(moto().proxy.counts()).not.toHaveProperty('elasticloadbalancing:ModifyTargetGroup');
+    const health: Behind['health'] = {
+      probe: { type: 'http', path: '/healthz' },
+      intervalMs: 20_000,
+      timeoutMs: 3_000,
+      healthyAfter: 3,
+      unhealthyAfter: 4,
+      deadlineMs: 60_000,
+    };
+    const changed = { ...request, desire: { ...request.desire, behind: { ...behind, drainMs: 40_000, health } } as RouteDesire };
+    // The answer to the change is lost, so that it is asked for again.
+    moto().proxy.announce({ action: 'ModifyTargetGroup', how: 'lost-response' });
+    const again = await createRoute(cloud, changed, call);
+    expect(again['targetGroup']).toBe(TargetGroupArn);
+    const wanted = {
+      TargetGroupArn,
+      HealthCheckPath: '/healthz',
+      HealthCheckIntervalSeconds: 20,
+      HealthCheckTimeoutSeconds: 3,
+      HealthyThresholdCount: 3,
+      UnhealthyThresholdCount: 4,
+      Matcher: { HttpCode: '200-399' },
+    };
+    expect((await clients().elb.send(new DescribeTargetGroupsCommand({}))).TargetGroups).toMatchObject([wanted]);
+    const { Attributes } = await clients().elb.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: String(TargetGroupArn) }));
+    expect(Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '40' });
+    const modified = moto().proxy.counts()['elasticloadbalancing:ModifyTargetGroup'];
+    await createRoute(cloud, changed, call);
+    expect(moto().proxy.counts()['elasticloadbalancing:ModifyTargetGroup']).toBe(modified);
+  });
+
   it('goes by its host name where it has one, and refuses one that another rule has', async () => {
     const world = await open();
     const { cloud, call } = world;

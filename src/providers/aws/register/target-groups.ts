@@ -1,11 +1,11 @@
 import type { Behind } from '../../../plan/plan.ts';
 import {
   CreateTargetGroupCommand,
-  type CreateTargetGroupCommandInput,
   DescribeTagsCommand,
   DescribeTargetGroupsCommand,
   ElasticLoadBalancingV2Client,
   ModifyTargetGroupAttributesCommand,
+  ModifyTargetGroupCommand,
   type TargetGroup,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Tags } from '../../../core/tags.ts';
@@ -28,7 +28,7 @@ const DRAIN_MS = 30_000;
 /** DescribeTags takes twenty ARNs. */
 const ARNS_PER_REQUEST = 20;
 
-/** Makes the target group of a route, with its health check and its drain. @returns its ARN @throws Fault */
+/** Makes the target group of a route, or gives it the health check and the drain that it is to have now. @returns its ARN @throws Fault */
 export async function makeTargetGroup(cloud: Cloud, request: CreateRequest, behind: Behind | undefined, call: Call): Promise<string> {
   const name = targetGroupName(request.spin, request.key);
   const { vpc } = await networkOf(cloud, call);
@@ -41,15 +41,17 @@ export async function makeTargetGroup(cloud: Cloud, request: CreateRequest, behi
     ...(behind === undefined ? {} : healthCheck(behind.health)),
     Tags: creationTags(request),
   });
-  const arn = await cloud.send(ElasticLoadBalancingV2Client, command, call).then(
-    ({ TargetGroups }) => TargetGroups?.[0]?.TargetGroupArn,
+  const group = await cloud.send(ElasticLoadBalancingV2Client, command, call).then(
+    ({ TargetGroups }) => TargetGroups?.[0],
     async (thrown: unknown) => {
-      // Made by an earlier try with other settings: the name is derived from the incarnation, so it is this route's.
+      // Made before, with other settings: the name is derived from the incarnation, so it is this route's.
       if (!isClass(thrown, 'DuplicateTargetGroupName')) throw thrown;
-      return (await targetGroupNamed(cloud, name, call))?.TargetGroupArn;
+      return targetGroupNamed(cloud, name, call);
     },
   );
+  const arn = group?.TargetGroupArn;
   if (arn === undefined) throw new Fault('transient', 'target-group-missing', `the target group ${name} is not shown yet`);
+  if (behind !== undefined) await checkHealthBy(cloud, { ...group, TargetGroupArn: arn }, healthCheck(behind.health), call);
   const seconds = String(Math.min(3_600, Math.ceil((behind?.drainMs ?? DRAIN_MS) / 1_000)));
   const attributes = [{ Key: 'deregistration_delay.timeout_seconds', Value: seconds }];
   await cloud.send(
@@ -60,11 +62,32 @@ export async function makeTargetGroup(cloud: Cloud, request: CreateRequest, behi
   return arn;
 }
 
+/** Nothing is sent where it says so already. @throws Fault */
+async function checkHealthBy(cloud: Cloud, group: TargetGroup, wanted: HealthCheck, call: Call): Promise<void> {
+  const { Matcher, ...plain } = wanted;
+  const same =
+    group.Matcher?.HttpCode === Matcher.HttpCode &&
+    (Object.keys(plain) as (keyof typeof plain)[]).every((name) => group[name] === plain[name]);
+  if (same) return;
+  const command = new ModifyTargetGroupCommand({ TargetGroupArn: group.TargetGroupArn, ...wanted });
+  await cloud.send(ElasticLoadBalancingV2Client, command, call);
+}
+
 /** @throws Fault */
 export async function targetGroupNamed(cloud: Cloud, name: string, call: Call): Promise<TargetGroup | undefined> {
   const command = new DescribeTargetGroupsCommand({ Names: [name] });
   const answer = await unless(GONE, () => cloud.send(ElasticLoadBalancingV2Client, command, call));
   return answer?.TargetGroups?.[0];
+}
+
+interface HealthCheck {
+  readonly HealthCheckProtocol: 'HTTP';
+  readonly HealthCheckPath: string;
+  readonly Matcher: { readonly HttpCode: string };
+  readonly HealthCheckIntervalSeconds: number;
+  readonly HealthCheckTimeoutSeconds: number;
+  readonly HealthyThresholdCount: number;
+  readonly UnhealthyThresholdCount: number;
 }
 
 /** Those whose names begin so, with their tags. @throws Fault */
@@ -102,7 +125,7 @@ export function portOf(port: ServiceSpec['port'] | undefined): number {
  * failures (CreateTargetGroup, API reference). A load balancer probes by HTTP alone: where the spec does so by TCP or a command, any
  * answer below 500 will do.
  */
-function healthCheck({ probe, intervalMs, timeoutMs, healthyAfter, unhealthyAfter }: Health): Partial<CreateTargetGroupCommandInput> {
+function healthCheck({ probe, intervalMs, timeoutMs, healthyAfter, unhealthyAfter }: Health): HealthCheck {
   const interval = within(5, Math.ceil(intervalMs / 1_000), 300);
   const http = probe.type === 'http';
   return {
