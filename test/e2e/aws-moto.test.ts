@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+import { DescribeInstancesCommand, DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import { CreateListenerCommand, CreateLoadBalancerCommand, DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
-import type { CloudLsOutcome, ExtendOutcome, LsOutcome, StatusOutcome, UpOutcome } from '../../src/app/outcomes.ts';
+import type { AdoptOutcome, CloudLsOutcome, ExtendOutcome, LsOutcome, StatusOutcome, UpOutcome } from '../../src/app/outcomes.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { environmentOf } from '../fakes/ec2/start.ts';
 import { clientsOf } from '../fakes/moto/clients.ts';
@@ -136,6 +136,48 @@ describeWithMoto('the whole of spin', (world) => {
     expect(await checks()).toEqual([]);
   });
 
+  test(
+    'a second machine with a state of its own makes no second environment, and takes the first one over if it is told to',
+    LONG,
+    async () => {
+      const env = environmentOf(world().proxy.url, AWS_REGION);
+      const [laptop, other] = [project('laptop', env), project('other', env)];
+      laptop.spec(SPEC);
+      other.spec(SPEC);
+      const { ec2 } = clientsOf({ endpoint: world().proxy.url, region: AWS_REGION });
+      const living = async () => {
+        const running = { Name: 'instance-state-name', Values: ['pending', 'running'] };
+        const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ Filters: [running] }));
+        return Reservations.flatMap(({ Instances: some = [] }) => some.flatMap(({ InstanceId }) => InstanceId ?? [])).toSorted();
+      };
+
+      const up = await laptop.json<UpOutcome>(['up']);
+      const first = await living();
+      expect(first).toHaveLength(3);
+      const refused = await other.run(['up']);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/carry the ID shop and are of another state location/);
+      expect(refused.stderr).toMatch(/spin adopt shop/);
+      // Nothing was made, and nothing written down.
+      expect(await living()).toEqual(first);
+      expect((await other.json<LsOutcome>(['ls'])).result.spins).toEqual([]);
+      // To end what is another's is not for a machine that has no record of it, and a sweep leaves it alone.
+      expect((await other.json(['down', 'shop', '--yes'])).result).toMatchObject({ spins: [{ result: 'absent' }] });
+      await other.ok(['gc', '--yes', '--grace', '0s'], { env: { SPIN_PROVIDER: 'aws' } });
+      expect(await living()).toEqual(first);
+
+      expect((await other.run(['adopt', 'shop', '-f', 'spin.yaml'])).code).toBe(5);
+      const adopted = await other.json<AdoptOutcome>(['adopt', 'shop', '-f', 'spin.yaml', '--yes']);
+      expect(adopted.result).toMatchObject({ incarnation: up.result.incarnation, tookOver: true, withSpec: true });
+      expect((await other.json<UpOutcome>(['up'])).result).toMatchObject({ state: 'up', incarnation: up.result.incarnation });
+      expect(await living()).toEqual(first);
+      expect((await other.json(['down', '--yes'])).result).toMatchObject({ spins: [{ result: 'released', left: [] }] });
+      expect(await living()).toEqual([]);
+      // The one who made it has but a record left, of which nothing is.
+      expect((await laptop.json(['down', '--yes'])).result).toMatchObject({ spins: [{ result: 'released', left: [] }] });
+    },
+  );
+
   test('two machines that share a state on S3 see, move and end the same spin', LONG, async () => {
     const env = environmentOf(world().proxy.url, AWS_REGION);
     const client = new S3Client({ endpoint: world().proxy.url, region: AWS_REGION, forcePathStyle: true, credentials: KEYS });
@@ -150,6 +192,15 @@ describeWithMoto('the whole of spin', (world) => {
     expect((await job.json<LsOutcome>(['ls'])).result.spins).toMatchObject([{ id: 'shop' }]);
     expect((await job.json<StatusOutcome>(['status', 'shop'])).result).toMatchObject({ state: 'up', incarnation: up.result.incarnation });
 
+    // The same spec from another folder of another machine: it is there, and hardly anything needs to be asked.
+    job.spec(SPEC);
+    const before = world().proxy.counts();
+    const again = await job.json<UpOutcome>(['up']);
+    expect(again.result).toMatchObject({ result: 'unchanged', state: 'up', incarnation: up.result.incarnation });
+    // Instances, their status checks, groups; and disks, where a spec has some.
+    const asked = ['DescribeInstances', 'DescribeInstanceStatus', 'DescribeSecurityGroups', 'DescribeVolumes'];
+    expect(sinceThen(before, world().proxy.counts(), 'ec2:')).toEqual(Object.fromEntries(asked.map((action) => [`ec2:${action}`, 1])));
+
     const extended = await job.json<ExtendOutcome>(['extend', 'shop', '--by', '2h']);
     expect((await laptop.json<StatusOutcome>(['status'])).result.deadline).toBe(extended.result.deadline);
 
@@ -159,5 +210,13 @@ describeWithMoto('the whole of spin', (world) => {
     expect((await laptop.run(['events', 'shop'])).stdout).toMatch(/nothing is left/);
   });
 });
+
+type Counts = Readonly<Record<string, number>>;
+
+/** The calls of one service that were made in between. */
+function sinceThen(before: Counts, now: Counts, service: string): Counts {
+  const made = Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(made.filter(([name, count]) => name.startsWith(service) && count > 0));
+}
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'any-secret-will-do' };
