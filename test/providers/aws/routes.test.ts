@@ -18,7 +18,8 @@ import {
   reclaimRoute,
   releaseRoute,
 } from '../../../src/providers/aws/register/routes.ts';
-import type { CreateRequest } from '../../../src/providers/provider.ts';
+import { inventory, reclaim } from '../../../src/providers/aws/sweep/inventory.ts';
+import type { CreateRequest, Unasked } from '../../../src/providers/provider.ts';
 import { clientsOf, some } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';
@@ -201,6 +202,21 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
     const bare = dataWorld({ url: moto().proxy.url });
     for (const one of all) expect(await reclaimRoute(bare.cloud, one, bare.call)).toBe('absent');
     expect(await listRoutes(bare.cloud, { everyone: true }, bare.call)).toEqual([]);
+  });
+
+  it('is found and ended by a sweep whose config names no listener', async () => {
+    const theirs = await open();
+    await createRoute(theirs.cloud, route(theirs), theirs.call);
+    const { region, call } = dataWorld({ url: moto().proxy.url });
+    const unasked: Unasked[] = [];
+    const found = await inventory([region], { beyond: (one) => void unasked.push(one) }, call);
+    expect(found).toMatchObject([{ kind: 'route', id: 'web', incarnation: theirs.spin.incarnation }]);
+    expect(unasked).toEqual([]);
+    expect(await inventory([region], {}, call)).toEqual([]);
+    expect(await reclaim([region], found, call)).toBe('absent');
+    expect(await listRoutes(theirs.cloud, { everyone: true }, theirs.call)).toEqual([]);
+    const { Rules = [] } = await clients().elb.send(new DescribeRulesCommand({ ListenerArn: theirs.listener }));
+    expect(Rules).toHaveLength(1);
   });
 
   it('serves a generation that is registered with it, and no longer one that was taken out', async () => {
