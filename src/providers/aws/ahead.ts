@@ -38,20 +38,33 @@ export class Ahead<Value> {
     }
   }
 
+  /** No answer of before counts any more. */
+  forget(): void {
+    this.#answers.clear();
+  }
+
   #young(key: string, call: Call): Answer<Value> | undefined {
     const answer = this.#answers.get(key);
     return answer?.came === undefined || call.clock.now() - answer.came < HOLDS_MS ? answer : undefined;
   }
 }
 
+const everyKind: ((cloud: Cloud) => { forget(): void } | undefined)[] = [];
+
 /** The answers of one kind that were asked for ahead, of each cloud its own. */
 export function aheadPerCloud<Value>(): (cloud: Cloud) => Ahead<Value> {
   const known = new WeakMap<Cloud, Ahead<Value>>();
+  everyKind.push((cloud) => known.get(cloud));
   return (cloud) => {
     const ahead = known.get(cloud) ?? new Ahead<Value>();
     known.set(cloud, ahead);
     return ahead;
   };
+}
+
+/** Something is asked to go: what was asked ahead of that, of an earlier life that is in the way, is asked again. */
+export function outdateAhead(cloud: Cloud): void {
+  for (const of of everyKind) of(cloud)?.forget();
 }
 
 /** @throws the signal's reason as soon as it aborts, whatever becomes of the promise */

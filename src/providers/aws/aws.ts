@@ -1,6 +1,7 @@
 import type { ResourceKind } from '../../plan/plan.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { Call, CreateRequest, Handle, Observation, Provider, SpinRef, Target } from '../provider.ts';
+import { outdateAhead } from './ahead.ts';
 import { createClouds } from './client/clouds.ts';
 import type { Clouds } from './cloud.ts';
 import type { AwsOptions } from './options.ts';
@@ -114,7 +115,10 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     // On a grid of the clock, so that all who wait look at once. How often that becomes a request is for what they look at to say.
     nextChange: (_spin, maxMs, call) => call.clock.sleep(Math.min(maxMs, GRID_MS - (call.clock.now() % GRID_MS)), call.signal),
 
-    release: async (target, _fence, call) => (await featureOf(target.kind, target.spin, call)).release(target, call),
+    release: async (target, _fence, call) => {
+      outdateAhead((await regionOf(target.spin, call)).cloud);
+      return (await featureOf(target.kind, target.spin, call)).release(target, call);
+    },
 
     inventory: async (scope, call) => {
       const [{ inventory }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
@@ -123,6 +127,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
 
     reclaim: async (found, call) => {
       const [{ reclaim }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
+      for (const { cloud } of all) outdateAhead(cloud);
       return reclaim(all, found, call);
     },
 

@@ -94,6 +94,23 @@ describe('a first up', () => {
     expect(checks.find(({ name }) => name === 'image of web')).toMatchObject({ ok: false });
   });
 
+  test('does not believe what was asked ahead of the end of an earlier life', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { firewall } = requestsOf(world, world.spin);
+    await world.provider.create(firewall, world.call);
+    const other = world.another();
+    await other.quote(SPEC, world.call);
+    const place = await other.locate(SPEC, world.call);
+    for (;;) {
+      const found = await other.inventory({ id: world.spin.id }, world.call);
+      if (found.length === 0) break;
+      await other.reclaim(found, world.call);
+    }
+    const spin = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()), place };
+    const checks = await other.preflight(spin, buildPlan(SPEC, other), world.call);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  });
+
   test('finds what carries another ID than the name of the spec', async () => {
     const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
     const { firewall } = requestsOf(world, world.spin);

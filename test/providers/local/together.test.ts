@@ -33,8 +33,7 @@ async function listening() {
   const limits = { ports: { from: 20_000, to: 29_999 }, logs: { maxBytes: 1_000, files: 1 } };
   const config = keeperConfig({ stateDir, stateTag: 'tag', ...limits, selfCommand: ['/bin/false'] }, spin);
   const start = { command: ['/bin/false'], env: {}, config } as const;
-  const release = (key: string, call: Call, fence = 1) =>
-    releaseTogether(key, { folder, fence, start, call });
+  const release = (key: string, call: Call, fence = 1) => releaseTogether(key, { folder, fence, start, call });
   const apply = (wanted: Wanted, by: Call) => applyTogether(wanted, { folder, fence: 1, start, call: by });
   return { asked, refused, release, apply };
 }
@@ -79,5 +78,14 @@ test('what one command begins at the same moment is one request, and a refusal i
 
 function route(name: string): Wanted {
   const address = `route.${name}` as const;
-  return { kind: 'route', key: `${address}@1`, address, generation: 1, token: name, releasing: false, service: name, expose: { port: 'auto', host: '127.0.0.1' } };
+  return {
+    kind: 'route',
+    key: `${address}@1`,
+    address,
+    generation: 1,
+    token: name,
+    releasing: false,
+    service: name,
+    expose: { port: 'auto', host: '127.0.0.1' },
+  };
 }
