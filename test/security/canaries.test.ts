@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fixture, project, until } from '../e2e/project.ts';
-import { filesWith, shownBy } from './life.ts';
+import { filesWith } from './canary.ts';
+import { shownBy } from './life.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

@@ -1,6 +1,6 @@
 /** What a process, a folder and a machine show of a spin that is up. */
 import { readdirSync, readFileSync, readlinkSync, lstatSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 
 /** What others can read of a process: its arguments and its environment; '' where it is gone, or another user's. */
 export function shownBy(pid: number): string {
@@ -17,15 +17,6 @@ export function modesIn(
     const type = stat.isDirectory() ? 'folder' : stat.isFile() ? 'file' : stat.isSocket() ? 'socket' : 'other';
     return [{ path: name, type, mode: stat.mode & 0o777 } as const];
   });
-}
-
-/** The files below a folder that hold a text. */
-export function filesWith(folder: string, text: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => bytesOf(file).includes(text))
-    .map((file) => relative(folder, file));
 }
 
 /** Addresses, as `127.0.0.1:80`, that a process listens on over TCP. */
