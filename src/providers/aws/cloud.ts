@@ -15,6 +15,8 @@ export interface SendOptions {
   readonly instances?: number;
   /** Fails with Fault `throttled` `busy` unless its bucket is full: for what is only good to know. */
   readonly ifIdle?: boolean;
+  /** A value in the request: no event and no Fault of it quotes it, nor has a cause that might. */
+  readonly secret?: string;
 }
 
 /**

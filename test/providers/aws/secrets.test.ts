@@ -71,6 +71,24 @@ describe('a secret', () => {
     expect(JSON.stringify(failure, Object.getOwnPropertyNames(failure))).not.toContain('quoted-value');
   });
 
+  it.each([
+    ['as JSON', (value: string) => JSON.stringify({ value })],
+    ['as a form', (value: string) => new URLSearchParams({ value }).toString()],
+    ['in base64', (value: string) => Buffer.from(value).toString('base64')],
+  ])('leaves no value in the event of a throttled request that is quoted %s', async (_how, quote) => {
+    const ec2 = await ec2For();
+    const value = 'quoted "value" & more';
+    const world = dataWorld({ url: ec2.url, env: { PASSWORD: value } });
+    const fault = { kind: 'error', status: 400, code: 'ThrottlingException', message: `cannot take ${quote(value)}` } as const;
+    ec2.script({ action: 'PutParameter', fault });
+    await createSecret(world.cloud, world.request('secret.db', from({ from: 'env', variable: 'PASSWORD' })), world.call);
+    expect(world.events.map(({ type, fault: told }) => [type, told?.message])).toContainEqual([
+      'cloud.throttled',
+      expect.stringContaining('[secret]'),
+    ]);
+    expect(JSON.stringify(world.events)).not.toContain(JSON.stringify(quote(value)).slice(1, -1));
+  });
+
   it('is destroyed, which is proven, and reported once', async () => {
     const ec2 = await ec2For();
     const world = dataWorld({ url: ec2.url });

@@ -81,14 +81,14 @@ function openCloud(region: string, { options, handler, buckets, sessions }: Shar
       service: Service<AnyIn, AnyOut, Config>,
       command: Command<AnyIn, In, AnyOut, Out, Config>,
       call: Call,
-      { instances, ifIdle = false }: SendOptions = {},
+      { instances, ifIdle = false, secret }: SendOptions = {},
     ): Promise<Out> {
       const { client, service: id, endpoint } = connectionTo(service);
       const asked = { ...askedBy(id, command), elsewhere: endpoint !== undefined };
       const once = async () => {
         const { identity } = await sessions.get(call);
         const scope = scopeOf(identity.accessKeyId, region, id, endpoint);
-        return send(client, command, { buckets, scope, tolls: tollsOf(id, asked.name, instances), asked, ifIdle }, call);
+        return send(client, command, { buckets, scope, tolls: tollsOf(id, asked.name, instances), asked, ifIdle, secret }, call);
       };
       try {
         return await once();

@@ -7,6 +7,7 @@ import { type Asked, statusOf, toFault } from '../faults.ts';
 import type { Buckets } from './buckets.ts';
 import type { Toll } from './rates.ts';
 import { countTraffic } from './traffic.ts';
+import { unquoted } from './unquoted.ts';
 
 /** A request that stands for several tries gives up after so many, or so late; the engine goes on from there. */
 const MAX_TRIES = 5;
@@ -26,6 +27,8 @@ export interface Passage {
   readonly asked: Asked;
   /** Fails unless its bucket is full. */
   readonly ifIdle: boolean;
+  /** A value in the request that nothing that is told of it may hold. */
+  readonly secret?: string | undefined;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface Passage {
 export async function send<AnyIn extends object, AnyOut extends MetadataBearer, Config, In extends AnyIn, Out extends AnyOut>(
   client: Client<AnyIn, AnyOut, Config>,
   command: Command<AnyIn, In, AnyOut, Out, Config>,
-  { buckets, scope, tolls, asked, ifIdle }: Passage,
+  { buckets, scope, tolls, asked, ifIdle, secret }: Passage,
   call: Call,
 ): Promise<Out> {
   const began = call.clock.now();
@@ -53,7 +56,8 @@ export async function send<AnyIn extends object, AnyOut extends MetadataBearer, 
       return await client.send(command, { abortSignal: call.signal });
     } catch (thrown) {
       if (call.signal.aborted) throw call.signal.reason;
-      const fault = faultOf(thrown, asked);
+      const whole = faultOf(thrown, asked);
+      const fault = secret === undefined ? whole : unquoted(whole, secret);
       if (fault.kind === 'throttled') buckets.throttled(scope, tolls, call.clock.now());
       if (fault.kind === 'throttled' || isRefusal(statusOf(thrown))) {
         countTraffic(asked.action, 'throttled');

@@ -160,21 +160,12 @@ async function put(cloud: Cloud, request: CreateRequest, parameter: string, valu
     Tags: creationTags(request),
   });
   try {
-    await cloud.send(SSMClient, command, call);
+    await cloud.send(SSMClient, command, call, { secret: value });
   } catch (thrown) {
     // The name holds the incarnation and the generation: what is there was put there by this very request.
     if (isClass(thrown, 'ParameterAlreadyExists')) return;
-    throw thrown instanceof Fault ? withoutValue(thrown, value) : thrown;
+    throw thrown;
   }
-}
-
-/** AWS quotes what it refuses. The cause goes too: it may hold the request. */
-function withoutValue(fault: Fault, value: string): Fault {
-  return new Fault(
-    fault.kind,
-    fault.class,
-    fault.message.replaceAll(value, '[secret]').replaceAll(JSON.stringify(value).slice(1, -1), '[secret]'),
-  );
 }
 
 async function isThere(cloud: Cloud, parameter: string, call: Call): Promise<boolean> {
