@@ -7,6 +7,11 @@ export function shownBy(pid: number): string {
   return ['cmdline', 'environ', 'comm'].map((name) => textOf(`/proc/${pid}/${name}`)).join('\n');
 }
 
+/** Every process of the machine that lives now. */
+export function everyProcess(): readonly number[] {
+  return namesIn('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
 /** Everything below a folder, relative to it, with its type and its mode. */
 export function modesIn(
   folder: string,
