@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StatusOutcome } from '../../../src/app/outcomes.ts';
 import type { Build } from './build.ts';
 import { Folder } from './folder.ts';
-import { good, type Ground, ID, type Scenario, type World } from './ground.ts';
+import { good, type Ground, ID, type Scenario, TrialFailure, type World } from './ground.ts';
 
 const SERVER = join(import.meta.dirname, '../../fixtures/e2e-server.cjs');
 
@@ -31,14 +31,29 @@ services:
 /** db is made anew in place, web beside the old one; old goes, worker comes. */
 const CHANGED = SPEC.replaceAll('LEVEL: one', 'LEVEL: two').replace(OLD, OLD.replace('old:', 'worker:'));
 
-/** web never comes up. */
-const BROKEN = SPEC.replace(`run: [node, ${JSON.stringify(SERVER)}]`, 'run: "exit 7"\n    restart: { max: 1 }');
+/** web never comes up, while slow is still on its way. */
+const BROKEN = SPEC.replace(`run: [node, ${JSON.stringify(SERVER)}]`, 'run: "exit 7"\n    restart: { max: 1 }').replace(
+  OLD,
+  `${OLD}\n  slow: { run: "exec sleep 1000", health: { alive: 1m } }`,
+);
 
 /** web comes up once there is a file. */
 const MENDABLE = SPEC.replace(
   `run: [node, ${JSON.stringify(SERVER)}]`,
   `run: ${JSON.stringify(`test -e mended || exit 7; exec node ${SERVER}`)}\n    restart: { max: 1 }`,
 );
+
+/** The secret is to be had once there is a file. */
+const SUPPLIED = SPEC.replace('{ generate: 24 }', '{ command: "cat supply" }');
+
+/** web ends as long as there is a file. */
+const RELAPSING = SPEC.replace(
+  `run: [node, ${JSON.stringify(SERVER)}]`,
+  `run: ${JSON.stringify(`test ! -e broken || exit 7; exec node ${SERVER}`)}\n    restart: { max: 1 }`,
+);
+
+/** For the keeper to give an instance up and have that noted. */
+const NOTICED_MS = 20_000;
 
 const up = async ({ folder }: World, at?: Parameters<Scenario['prepare']>[1]): Promise<void> => {
   folder.spec(SPEC);
@@ -69,6 +84,40 @@ const SCENARIOS: readonly Scenario[] = [
     command: ['up'],
     spec: MENDABLE,
     upSpec: MENDABLE,
+    others: ['keeper'],
+  },
+  {
+    // Of a spin of which something could not be made; now it can.
+    name: 'supply',
+    prepare: async ({ folder }) => {
+      folder.spec(SUPPLIED);
+      await folder.run(['up', '--on-failure', 'keep']);
+      writeFileSync(join(folder.work, 'supply'), 'secret');
+    },
+    command: ['up'],
+    spec: SUPPLIED,
+    upSpec: SUPPLIED,
+    others: ['keeper'],
+  },
+  {
+    // Of a spin that was healthy, until its keeper gave an instance up; the reason is gone.
+    name: 'relapse',
+    prepare: async ({ folder }) => {
+      folder.spec(RELAPSING);
+      good(await folder.run(['up']));
+      const cause = join(folder.work, 'broken');
+      writeFileSync(cause, '');
+      for (const { pid } of folder.processes().filter(({ instance }) => instance === 'web@1.1')) process.kill(pid, 'SIGKILL');
+      const giveUp = performance.now() + NOTICED_MS;
+      while (folder.record(ID)?.resources['service.web@1']?.status !== 'failed') {
+        if (performance.now() > giveUp) throw new TrialFailure('nobody noted that an instance was given up');
+        await pause(20);
+      }
+      rmSync(cause);
+    },
+    command: ['up'],
+    spec: RELAPSING,
+    upSpec: RELAPSING,
     others: ['keeper'],
   },
   {

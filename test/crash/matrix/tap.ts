@@ -209,8 +209,10 @@ function requestIn(line: string): string {
   const request: unknown = JSON.parse(line);
   if (typeof request !== 'object' || request === null || !('verb' in request)) return '?';
   const keys = 'keys' in request && Array.isArray(request.keys) ? request.keys.map(String) : [];
-  const wanted: unknown = 'wanted' in request ? request.wanted : undefined;
-  const key = typeof wanted === 'object' && wanted !== null && 'key' in wanted ? String(wanted.key) : keys.join('+');
+  const wanted: readonly unknown[] = 'wanted' in request && Array.isArray(request.wanted) ? request.wanted : [];
+  const wantedKeys = wanted.flatMap((one) => (typeof one === 'object' && one !== null && 'key' in one ? [String(one.key)] : []));
+  // In which order they came together says nothing.
+  const key = [...keys, ...wantedKeys].toSorted().join('+');
   return key === '' ? String(request.verb) : `${String(request.verb)}:${key}`;
 }
 
