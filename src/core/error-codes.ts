@@ -73,7 +73,10 @@ export const ERROR_CODES = {
     hint: 'spin logs ID',
   },
   'release-failed': { exit: EXIT.failed, meaning: 'Something could not be proven gone.', hint: 'spin down ID' },
-  'partly-done': { exit: EXIT.partial, meaning: 'Some spins of a command that names several failed.' },
+  'partly-done': {
+    exit: EXIT.partial,
+    meaning: 'Some spins of a command that names several failed, or a sweep could not ask a provider what is there.',
+  },
   timeout: { exit: EXIT.failed, meaning: 'A wait reached its deadline.', hint: 'spin status ID' },
   'keeper-unreachable': { exit: EXIT.failed, meaning: 'The keeper of a local spin does not answer.', hint: 'spin up' },
   'secret-unresolved': { exit: EXIT.failed, meaning: 'A secret could not be had from its source.' },

@@ -35,9 +35,14 @@ export const gc: Command = {
   },
 };
 
-function problemOf({ swept }: GcOutcome): Problem | undefined {
+function problemOf({ swept, unlisted, unasked }: GcOutcome): Problem | undefined {
   const failed = swept.filter((row) => row.result === 'failed');
-  if (failed.length === 0) return undefined;
+  // Nobody watches a cron line: credentials that are over must not look like a clean sweep.
+  const blind = unasked.filter((line) => unlisted.some((provider) => line.startsWith(`${provider}: `)));
+  if (failed.length === 0)
+    return blind.length === 0
+      ? undefined
+      : { code: 'partly-done', message: `not all could be asked what is there: ${blind.join('; ')}`, hint: 'spin doctor' };
   const what = failed.map((row) => row.subject).join(', ');
   const code = failed.length === swept.length ? 'release-failed' : 'partly-done';
   return { code, message: `${failed.length} of ${swept.length} could not be swept: ${what}`, hint: 'spin gc' };
