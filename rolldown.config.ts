@@ -30,6 +30,34 @@ const ascii = {
   },
 };
 
+/**
+ * What libraries of the keeper import and its start has no need for, by the names that they use: node:http2 and its like take longer to load
+ * than the keeper's own code, and a first `up` waits for that. In one file every import would stand at the top.
+ */
+const LATER: Readonly<Record<string, readonly string[]>> = {
+  'node:child_process': ['ChildProcess', 'execFile', 'execFileSync', 'spawn', 'spawnSync'],
+  'node:http2': [],
+  'node:https': ['request'],
+  'node:v8': ['serialize'],
+};
+
+const laterBuiltins = {
+  name: 'later-builtins',
+  resolveId: (source: string) => (source in LATER ? `\0later:${source}` : null),
+  load: (id: string) => {
+    const source = id.replace('\0later:', '');
+    if (source === id) return null;
+    const names = (LATER[source] ?? []).map(
+      (name) => `export function ${name}(...args) { return new.target ? new (loaded().${name})(...args) : loaded().${name}(...args); }`,
+    );
+    return [
+      `const loaded = () => process.getBuiltinModule('${source}');`,
+      ...names,
+      'export default new Proxy({}, { get: (_, name) => loaded()[name] });',
+    ].join('\n');
+  },
+};
+
 export default defineConfig([
   {
     ...shared,
@@ -63,7 +91,7 @@ export default defineConfig([
   {
     ...shared,
     input: { keeper: 'src/cli/keeper.ts' },
-    plugins: [ascii],
+    plugins: [ascii, laterBuiltins],
     // In one file, because a keeper lives for hours: an update of spin must not take a part from under it that it has yet to load.
     output: { ...shared.output, codeSplitting: false },
   },

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { basename } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { systemCode } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
@@ -234,13 +234,10 @@ function makeHousehold(options: KeeperOptions, folder: SpinFolder, kept: Kept) {
  */
 function takeMutex(root: string): Promise<Server | undefined> {
   const { dev, ino } = statSync(root);
-  const name = createHash('sha256')
-    .update(`${realpathSync(root)}\n${dev}\n${ino}`)
-    .digest('hex')
-    .slice(0, 40);
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (thrown) => (systemCode(thrown) === 'EADDRINUSE' ? resolve(undefined) : reject(thrown)));
-    server.listen({ path: `\0spin-keeper-${name}` }, () => resolve(server));
+    // An inode may come round while the keeper of a folder that is gone still ends what it ran; the incarnation does not.
+    server.listen({ path: `\0spin-keeper-${dev}-${ino}-${basename(root)}` }, () => resolve(server));
   });
 }

@@ -2,6 +2,9 @@ import { createServer, type ListenOptions, type Server } from 'node:net';
 import { messageOf, systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 
+/** A prime, so that keepers with neighbouring process IDs begin far from each other. */
+const SPREAD = 7_919;
+
 /** Hands out TCP ports that no other spin on this machine holds, and that nothing listens on. */
 export interface Ports {
   /**
@@ -47,6 +50,10 @@ export function createPorts(range: { readonly from: number; readonly to: number 
     return free;
   };
 
+  // Keepers that start together would all try the same ports in the same order if they began at the first; and what was released a moment
+  // ago comes round last.
+  let next = process.pid * SPREAD;
+
   return {
     reserve: async (preferred) => {
       if (preferred !== undefined) {
@@ -54,10 +61,8 @@ export function createPorts(range: { readonly from: number; readonly to: number 
         throw new Fault('conflict', 'port-taken', `port ${preferred} is taken by another process`);
       }
       const size = range.to - range.from + 1;
-      // Keepers that start together would all try the same ports in the same order if they began at the first.
-      const start = process.getBuiltinModule('node:crypto').randomInt(size);
       for (let step = 0; step < size; step++) {
-        const port = range.from + ((start + step) % size);
+        const port = range.from + (next++ % size);
         if (await take(port)) return port;
       }
       throw new Fault('capacity', 'ports-exhausted', `no free port between ${range.from} and ${range.to}`);
