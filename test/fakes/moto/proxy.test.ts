@@ -1,6 +1,12 @@
 import { DescribeInstancesCommand, DescribeVpcsCommand, paginateDescribeInstances, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { ListRolesCommand } from '@aws-sdk/client-iam';
+import {
+  AddRoleToInstanceProfileCommand,
+  CreateInstanceProfileCommand,
+  CreateRoleCommand,
+  ListRolesCommand,
+  RemoveRoleFromInstanceProfileCommand,
+} from '@aws-sdk/client-iam';
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateScheduleCommand, type CreateScheduleCommandInput } from '@aws-sdk/client-scheduler';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
@@ -42,6 +48,16 @@ describeWithMoto('the proxy', (world) => {
       'sts:GetCallerIdentity': 1,
     });
     expect(proxy.calls.every(({ outcome }) => outcome === 200)).toBe(true);
+  });
+
+  test('says that a role is not in a profile', async () => {
+    const { iam } = clientsOf({ endpoint: world().proxy.url });
+    const names = { InstanceProfileName: 'shop', RoleName: 'shop' };
+    await iam.send(new CreateRoleCommand({ RoleName: 'shop', AssumeRolePolicyDocument: '{}' }));
+    await iam.send(new CreateInstanceProfileCommand(names));
+    await iam.send(new AddRoleToInstanceProfileCommand(names));
+    await iam.send(new RemoveRoleFromInstanceProfileCommand(names));
+    expect(await refusal(iam.send(new RemoveRoleFromInstanceProfileCommand(names)))).toMatch(/^NoSuchEntity\w* 404$/);
   });
 
   test('throttles in the form of each protocol', async () => {

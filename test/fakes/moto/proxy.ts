@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { messageOf } from '../../../src/core/errors.ts';
 import { noteCall } from '../../aws/noted.ts';
-import type { Answer } from './answers.ts';
+import { type Answer, errorAnswer } from './answers.ts';
 import { type Call, callOf, type RawRequest } from './call.ts';
 import type { Shortage } from './capacity.ts';
 import { Ec2, type Ec2Behaviour } from './ec2.ts';
@@ -106,7 +106,7 @@ export async function startProxy(
     const answer = await forward(upstream, call.request);
     tokens.spend(call, scope, answer, []);
     if (call.service === 'sts') noteRole(answer, accounts);
-    return answer;
+    return isMissingRole(call, answer) ? errorAnswer(call, 404, 'NoSuchEntity', 'The role is not in the instance profile.') : answer;
   };
 
   const befall = async (call: Call): Promise<Answer | 'lost' | 'silence'> => {
@@ -183,6 +183,11 @@ async function respond(
     if (!response.headersSent) response.writeHead(502, { 'content-type': 'text/plain' });
     response.end(`the proxy in front of moto failed: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)}`);
   }
+}
+
+/** A role that is in the profile no more: moto falls over it. */
+function isMissingRole({ service, action }: Call, { status }: Answer): boolean {
+  return service === 'iam' && action === 'RemoveRoleFromInstanceProfile' && status === 500;
 }
 
 function seen(call: Call, account: string, at: number, sent: Answer | 'lost' | 'silence'): SeenCall {
