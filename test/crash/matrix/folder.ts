@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { systemCode } from '../../../src/core/errors.ts';
 import type { SpinRecord } from '../../../src/store/record.ts';
 import { type Process, processesWith } from '../../e2e/processes.ts';
 import type { Build } from './build.ts';
@@ -124,13 +125,16 @@ export class Folder {
 
   record(id: string): SpinRecord | undefined {
     const serial = (name: string): number => Number(name.split('.')[2]);
-    const newest = this.namesIn('spins', id)
-      .filter((name) => name.startsWith('record.'))
-      .toSorted((a, b) => serial(a) - serial(b))
-      .at(-1);
-    if (newest === undefined) return undefined;
-    const text = readFileSync(join(this.state, 'spins', id, newest), 'utf8');
-    return (JSON.parse(text) as { readonly record?: SpinRecord }).record;
+    for (;;) {
+      const newest = this.namesIn('spins', id)
+        .filter((name) => name.startsWith('record.'))
+        .toSorted((a, b) => serial(a) - serial(b))
+        .at(-1);
+      if (newest === undefined) return undefined;
+      const text = textOf(join(this.state, 'spins', id, newest));
+      // Another has its place by now.
+      if (text !== undefined) return (JSON.parse(text) as { readonly record?: SpinRecord }).record;
+    }
   }
 
   /** Forgets the records alone, or all that this machine knows. */
@@ -152,6 +156,15 @@ export class Folder {
     }
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
     open.delete(this);
+  }
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return undefined;
+    throw thrown;
   }
 }
 
