@@ -3,13 +3,13 @@ import { messageOf } from '../../../core/errors.ts';
 import type { FaultNote } from '../../../core/events.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
-import { runBootstrap, runToEnd, type Surroundings } from '../bootstrap.ts';
+import type { Surroundings } from '../bootstrap.ts';
 import { endGroup } from '../end-group.ts';
-import { instanceEnvironment, scratchFolder } from '../environment.ts';
+import { scratchFolder } from '../environment.ts';
 import { instanceName, type Mark } from '../layout.ts';
 import { readListeners } from '../listeners.ts';
 import { freshProcesses, type Identity, identityOf, isAlive, type Marked } from '../processes.ts';
-import { commandLine } from '../run.ts';
+import { Commands } from './commands.ts';
 import { describeExit, failureOf, pauseAfter, readExit } from './ends.ts';
 import type { Household } from './household.ts';
 import { type Exit, processStarter } from './spawn.ts';
@@ -24,6 +24,7 @@ export class Instance {
   readonly #house: Household;
   readonly #wanted: WantedService;
   readonly mark: Mark;
+  readonly #commands: Commands;
   #stop = new AbortController();
   #life: Promise<void> = Promise.resolve();
   #ending: Promise<void> | undefined;
@@ -39,6 +40,7 @@ export class Instance {
     this.#house = house;
     this.#wanted = wanted;
     this.mark = { ...house.mark, resource: wanted.key, instance: this.name };
+    this.#commands = new Commands(house, wanted, this.mark);
     if (house.kept.instance(this.name) === undefined) {
       void house.kept.note({
         name: this.name,
@@ -139,7 +141,7 @@ export class Instance {
   }
 
   surroundings(): Promise<Surroundings> {
-    return this.#surroundings(undefined);
+    return this.#commands.surroundings(this.state.port);
   }
 
   /** Drains, runs the hook, signals, waits, kills, and removes what was the instance's own. Repeated calls are one. */
@@ -220,13 +222,13 @@ export class Instance {
     }
     const again = this.state.run > 0;
     const run = this.state.run + 1;
-    const surroundings = await this.#surroundings(run);
+    const surroundings = await this.#commands.surroundings(this.state.port, run);
     const startProcess = await processStarter();
-    rmSync(this.#exitFile(), { force: true });
+    rmSync(this.#commands.exitFile, { force: true });
     const intent = { state: 'starting', reason: 'starting', run, process: undefined, healthyAt: undefined } as const;
     await kept.note(this.#with({ ...intent, startedAt: clock.now() }));
     signal.throwIfAborted();
-    const { identity, exited } = startProcess({ command: this.#command(), ...surroundings });
+    const { identity, exited } = startProcess({ command: this.#commands.line, ...surroundings });
     this.#sawLeader = true;
     this.#note({
       process: identity,
@@ -242,28 +244,16 @@ export class Instance {
   }
 
   async #bootstrap(signal: AbortSignal): Promise<void> {
-    const { service, key } = this.#wanted;
-    if (service.bootstrap.length === 0) return;
-    const surroundings = await this.#surroundings(undefined);
+    if (this.service.bootstrap.length === 0) return;
+    const surroundings = await this.surroundings();
     await this.#house.kept.note(this.#with({ state: 'bootstrapping', reason: 'bootstrap steps run', startedAt: this.#house.clock.now() }));
-    try {
-      const done = (step: { readonly name: string }, ms: number): void => {
-        this.#house.emit({ type: 'bootstrap.step', resource: key, instance: this.name, ms, data: { step: step.name } });
-      };
-      await runBootstrap(service.bootstrap, surroundings, done, this.#house.clock, signal);
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (!(thrown instanceof Fault)) throw thrown;
-      const fault = this.#withLines(thrown);
-      this.#house.emit({ type: 'bootstrap.failed', resource: key, instance: this.name, fault: fault.note() });
-      throw fault;
-    }
+    await this.#commands.bootstrap(surroundings, signal);
   }
 
   /** Waits for the end of a process that is not a child of this keeper, so that nobody tells of it. */
   async #outlast(identity: Identity, signal: AbortSignal): Promise<Exit> {
     while (isAlive(identity)) await this.#house.clock.sleep(ADOPTED_POLL_MS, signal);
-    const code = this.#wanted.service.job ? readExit(this.#exitFile()) : undefined;
+    const code = this.#wanted.service.job ? readExit(this.#commands.exitFile) : undefined;
     return { code, signal: undefined };
   }
 
@@ -315,7 +305,7 @@ export class Instance {
     this.#house.poolChanged();
     await this.#life;
     await this.#house.drain(this.name, service.drain.timeoutMs);
-    if (hookRuns) await this.#hook(hook);
+    if (hookRuns) await this.#commands.drainHook(hook, this.state.port);
     this.#note({ state: 'stopping', reason: `waiting for it to end after ${service.drain.signal}` });
     for (let ended = false; !ended;) {
       try {
@@ -329,24 +319,10 @@ export class Instance {
     }
     logs.close(this.name);
     rmSync(scratchFolder(this.#house.folder, this.name), { recursive: true, force: true, maxRetries: 3 });
-    rmSync(this.#exitFile(), { force: true });
+    rmSync(this.#commands.exitFile, { force: true });
     const { port } = this.state;
     if (port !== undefined) ports.release(port);
     await kept.forgetInstance(this.name).catch(() => undefined);
-  }
-
-  async #hook(hook: { readonly run: ServiceSpec['run']; readonly timeoutMs: number }): Promise<void> {
-    const { clock, emit } = this.#house;
-    const about = { resource: this.#wanted.key, instance: this.name };
-    const from = clock.now();
-    try {
-      await runToEnd('the drain hook', hook.run, hook.timeoutMs, await this.#surroundings(undefined), clock, new AbortController().signal);
-      emit({ type: 'hook.finished', ...about, ms: clock.now() - from, data: { code: 0 } });
-    } catch (thrown) {
-      // What is being released is not kept alive by a hook that fails.
-      const fault = thrown instanceof Fault ? thrown : new Fault('transient', 'hook-failed', messageOf(thrown));
-      emit({ type: 'hook.finished', ...about, ms: clock.now() - from, fault: this.#withLines(fault).note() });
-    }
   }
 
   /** Ends what belongs to the present start, wherever it went. */
@@ -398,34 +374,8 @@ export class Instance {
     return port !== undefined && readListeners(new Set([port])).has(port);
   }
 
-  #command(): readonly [string, ...string[]] {
-    const line = commandLine(this.#wanted.service.run);
-    // The exit code of a job must outlive a keeper that does not see it, so a shell around the job writes it down.
-    return this.#wanted.service.job
-      ? ['/bin/sh', '-c', '"$@"; code=$?; printf %s "$code" >"$0"; exit "$code"', this.#exitFile(), ...line]
-      : line;
-  }
-
-  #exitFile(): string {
-    return `${scratchFolder(this.#house.folder, this.name)}.exit`;
-  }
-
-  async #surroundings(run: number | undefined): Promise<Surroundings> {
-    const { folder, env, logs } = this.#house;
-    const { service } = this.#wanted;
-    const { port } = this.state;
-    const facts = { folder, service, mark: this.mark, ...(run === undefined ? {} : { run }), ...(port === undefined ? {} : { port }) };
-    return { cwd: service.dir, env: await instanceEnvironment(env, facts), log: logs.file(this.name) };
-  }
-
-  #withLines(fault: Fault): Fault {
-    const { logs } = this.#house;
-    if (fault.lastLines.length > 0) return fault;
-    return new Fault(fault.kind, fault.class, logs.redactor().text(fault.message), { cause: fault, lastLines: logs.lastLines(this.name) });
-  }
-
   #describe(fault: Fault): FaultNote {
-    return this.#withLines(fault).note();
+    return this.#commands.withLines(fault).note();
   }
 
   #note(change: Partial<InstanceState>): void {
