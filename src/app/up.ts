@@ -1,4 +1,5 @@
 import { isoTime } from '../core/clock.ts';
+import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { canonicalJson } from '../core/ids.ts';
 import { converge } from '../lifecycle/converge.ts';
@@ -35,6 +36,8 @@ export interface UpRequest extends SpecRequest {
 }
 
 const ENFORCE_TIMEOUT_MS = 30_000;
+/** Whoever asks for a spin that stands wants to use it, and an `up` alone moves no deadline. */
+const ENDS_SOON_MS = 60_000;
 
 /**
  * Brings a spin to what its spec asks for: makes it, resumes it, changes it, or finds that nothing is to be done.
@@ -86,7 +89,8 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   if (readyAt !== undefined && session.record.deadline !== deadline) await enforce(work);
 
   const moved = fresh ? [] : whatMoved(before, session.record);
-  const facts = { changes, warnings: [...errand.wanted.warnings, ...moved] };
+  const ending = readyAt === undefined ? [] : endsSoon(session.record, call.clock.now());
+  const facts = { changes, warnings: [...errand.wanted.warnings, ...moved, ...ending] };
   if (decisions.every((decision) => decision.action === 'keep' && decision.stale.length === 0)) {
     // Nothing that runs is touched; what is known about it, such as its price, may be written down anew.
     await converge(work, decisions);
@@ -129,6 +133,10 @@ function whatMoved(before: SpinRecord, after: SpinRecord): readonly string[] {
     ...(before.owner === after.owner ? [] : [`the owner changed from ${before.owner} to ${after.owner}`]),
     ...(canonicalJson(before.tags) === canonicalJson(after.tags) ? [] : ['the tags changed']),
   ];
+}
+
+function endsSoon({ id, deadline }: SpinRecord, now: number): readonly string[] {
+  return deadline - now > ENDS_SOON_MS ? [] : [`${id} ends in ${formatDuration(deadline - now)}: spin extend ${id} --by 1h`];
 }
 
 function makes({ action }: Decision): boolean {

@@ -231,6 +231,14 @@ describe('the TTL', () => {
     expect([...place.world.deadlines.values()]).toEqual([deadline]);
   });
 
+  it('that is nearly over is told, with what to type', async () => {
+    await run(SPEC);
+    await place.clock.advance(4 * HOUR - 50_000);
+    const outcome = await run(SPEC);
+    expect(outcome.result).toBe('unchanged');
+    expect(outcome.warnings).toEqual([expect.stringMatching(/^shop ends in \d+\.\ds: spin extend shop --by 1h$/)]);
+  });
+
   it('is enforced anew at once, though the rest of the command fails', async () => {
     await run(SPEC);
     place.world.ail('service.web@2', FAULT);
