@@ -77,12 +77,11 @@ export function createLocalProvider(options: LocalOptions): Provider {
     preflight: (spin, plan) => preflight(options, folderOf(spin), plan),
 
     create: (request, call) => {
-      told.outdated(folderOf(request.spin).root);
       // Two calls for one resource are one: neither may find what the other has half done.
       const which = `${request.token} ${request.fence} ${request.count}`;
       const making =
         underWay.get(which) ??
-        create(request, call, options, folderOf(request.spin), startOf(request.spin)).finally(() => underWay.delete(which));
+        create(request, call, options, folderOf(request.spin), startOf(request.spin), told).finally(() => underWay.delete(which));
       underWay.set(which, making);
       return making;
     },
@@ -104,11 +103,8 @@ export function createLocalProvider(options: LocalOptions): Provider {
       await call.clock.sleep(Math.min(200, maxMs), call.signal);
     },
 
-    release: (target, fence, call) => {
-      const folder = folderOf(target.spin);
-      told.outdated(folder.root);
-      return release(target, options, { folder, fence, start: startOf(target.spin), call });
-    },
+    release: (target, fence, call) =>
+      release(target, options, { folder: folderOf(target.spin), fence, start: startOf(target.spin), call, told }),
 
     inventory: (scope, call) => inventory(options, scope, call),
 
@@ -158,7 +154,14 @@ function unsupported({ databases, volumes }: Spec): readonly string[] {
   ];
 }
 
-async function create(request: CreateRequest, call: Call, options: LocalOptions, folder: SpinFolder, start: KeeperStart): Promise<Handle> {
+async function create(
+  request: CreateRequest,
+  call: Call,
+  options: LocalOptions,
+  folder: SpinFolder,
+  start: KeeperStart,
+  told: Told,
+): Promise<Handle> {
   const { desire } = request;
   switch (desire.kind) {
     case 'keeper':
@@ -184,7 +187,7 @@ async function create(request: CreateRequest, call: Call, options: LocalOptions,
     case 'service':
     case 'route':
     case 'registration': {
-      await applyTogether(wantedOf(request), { folder, fence: request.fence, start, call });
+      await applyTogether(wantedOf(request), { folder, fence: request.fence, start, call, told });
       return { key: request.key };
     }
     case 'identity':

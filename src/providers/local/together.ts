@@ -5,6 +5,7 @@ import { claimFence } from './fences.ts';
 import { askLiving, type KeeperStart } from './keeper-start.ts';
 import type { Wanted } from './keeper/state.ts';
 import type { SpinFolder } from './layout.ts';
+import type { Told } from './told.ts';
 
 /** Where a request goes, and for whom. */
 export interface Keeping {
@@ -12,6 +13,7 @@ export interface Keeping {
   readonly fence: number;
   readonly start: KeeperStart;
   readonly call: Call;
+  readonly told: Told;
 }
 
 interface Batch<Item> {
@@ -76,9 +78,11 @@ export function releaseTogether(key: string, keeping: Keeping): Promise<KeeperSt
   return releases.ask(key, keeping);
 }
 
-function send(request: KeeperRequest, { folder, fence, start, call }: Keeping): Promise<KeeperStatus> {
+async function send(request: KeeperRequest, { folder, fence, start, call, told }: Keeping): Promise<KeeperStatus> {
   claimFence(folder.fences, fence);
-  return askLiving(folder, request, start, call);
+  const status = await askLiving(folder, request, start, call);
+  told.asked(folder.root, status);
+  return status;
 }
 
 /** About a resource, and not about the keeper. */

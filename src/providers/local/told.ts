@@ -9,6 +9,8 @@ const FRESH_MS = 20;
  */
 export class Told {
   readonly #versions = new Map<string, number>();
+  /** What was asked last was done by then. */
+  readonly #asked = new Map<string, number>();
   readonly #fresh = new Map<string, { readonly status: KeeperStatus; readonly at: number }>();
 
   /** The version that was told last of a folder; 0 where none was. */
@@ -26,15 +28,16 @@ export class Told {
     this.#fresh.set(root, { status, at: now });
   }
 
-  /** The answer of a moment ago, given once. */
+  /** The answer of a moment ago, given once, and only where it came after all that was asked of the keeper. */
   take(root: string, now: number): KeeperStatus | undefined {
     const fresh = this.#fresh.get(root);
     this.#fresh.delete(root);
-    return fresh !== undefined && now - fresh.at <= FRESH_MS ? fresh.status : undefined;
+    if (fresh === undefined || now - fresh.at > FRESH_MS) return undefined;
+    return fresh.status.version >= (this.#asked.get(root) ?? 0) ? fresh.status : undefined;
   }
 
-  /** Something is asked of the keeper that changes what it would tell. */
-  outdated(root: string): void {
-    this.#fresh.delete(root);
+  /** Something was asked that changes what the keeper tells; this is its answer. */
+  asked(root: string, { version }: KeeperStatus): void {
+    this.#asked.set(root, Math.max(version, this.#asked.get(root) ?? 0));
   }
 }

@@ -10,6 +10,7 @@ import { spinFolder } from '../../../src/providers/local/layout.ts';
 import { applyTogether, releaseTogether } from '../../../src/providers/local/together.ts';
 import { Fault } from '../../../src/providers/fault.ts';
 import type { Wanted } from '../../../src/providers/local/keeper/state.ts';
+import { Told } from '../../../src/providers/local/told.ts';
 import type { Call } from '../../../src/providers/provider.ts';
 
 /** A folder in which something answers as a keeper that has nothing, and what it was asked. */
@@ -33,8 +34,8 @@ async function listening() {
   const limits = { ports: { from: 20_000, to: 29_999 }, logs: { maxBytes: 1_000, files: 1 } };
   const config = keeperConfig({ stateDir, stateTag: 'tag', ...limits, selfCommand: ['/bin/false'] }, spin);
   const start = { command: ['/bin/false'], env: {}, config } as const;
-  const release = (key: string, call: Call, fence = 1) => releaseTogether(key, { folder, fence, start, call });
-  const apply = (wanted: Wanted, by: Call) => applyTogether(wanted, { folder, fence: 1, start, call: by });
+  const release = (key: string, call: Call, fence = 1) => releaseTogether(key, { folder, fence, start, call, told: new Told() });
+  const apply = (wanted: Wanted, by: Call) => applyTogether(wanted, { folder, fence: 1, start, call: by, told: new Told() });
   return { asked, refused, release, apply };
 }
 
