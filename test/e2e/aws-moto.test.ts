@@ -1,12 +1,13 @@
 import { rmSync } from 'node:fs';
-import { DescribeInstancesCommand, DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
-import { CreateListenerCommand, CreateLoadBalancerCommand, DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { DescribeInstancesCommand } from '@aws-sdk/client-ec2';
+import { DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AdoptOutcome, CloudLsOutcome, ExtendOutcome, LsOutcome, StatusOutcome, UpOutcome } from '../../src/app/outcomes.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { environmentOf } from '../fakes/ec2/start.ts';
 import { clientsOf } from '../fakes/moto/clients.ts';
+import { frontListener } from '../fakes/moto/front.ts';
 import { describeWithMoto } from '../fakes/moto/suite.ts';
 import { aws, AWS_REGION, awsCli } from './aws-project.ts';
 import { project, until } from './project.ts';
@@ -94,18 +95,8 @@ describeWithMoto('the whole of spin', (world) => {
 
   test('a changed health check reaches the load balancer, also when the up that asked for it was killed', LONG, async () => {
     const { elb, ec2 } = clientsOf({ endpoint: world().proxy.url, region: AWS_REGION });
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
-    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
-    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
-    const { Listeners = [] } = await elb.send(
-      new CreateListenerCommand({
-        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
-        Protocol: 'HTTP',
-        Port: 80,
-        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
-      }),
-    );
-    const env = { ...environmentOf(world().proxy.url, AWS_REGION), SPIN_AWS_LISTENER: String(Listeners[0]?.ListenerArn) };
+    const listener = await frontListener({ ec2, elb });
+    const env = { ...environmentOf(world().proxy.url, AWS_REGION), SPIN_AWS_LISTENER: listener };
     const here = project('project', env);
     const spec = (health: string) =>
       `{ name: shop, provider: aws, ttl: 1h, services: { web: { run: sleep infinity, expose: auto, health: { alive: 10ms, ${health} } } } }`;

@@ -78,7 +78,8 @@ function unpacked(bytes: Buffer): Buffer {
   }
 }
 
-function bytesOf(file: string): Buffer {
+/** What a file holds; nothing where it cannot be read. */
+export function bytesOf(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch {

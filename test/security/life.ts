@@ -1,6 +1,7 @@
 /** What a process, a folder and a machine show of a spin that is up. */
-import { readdirSync, readFileSync, readlinkSync, lstatSync } from 'node:fs';
+import { readdirSync, readlinkSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { bytesOf } from './canary.ts';
 
 /** What others can read of a process: its arguments and its environment; '' where it is gone, or another user's. */
 export function shownBy(pid: number): string {
@@ -50,14 +51,6 @@ function addressOf(local: string): string {
 
 function textOf(file: string): string {
   return bytesOf(file).toString('utf8');
-}
-
-function bytesOf(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch {
-    return Buffer.alloc(0);
-  }
 }
 
 function linkOf(path: string): string {

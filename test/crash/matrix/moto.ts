@@ -1,14 +1,11 @@
 import {
   DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
-  DescribeSubnetsCommand,
   DescribeVolumesCommand,
   EC2Client,
   RegisterImageCommand,
 } from '@aws-sdk/client-ec2';
 import {
-  CreateListenerCommand,
-  CreateLoadBalancerCommand,
   DescribeRulesCommand,
   DescribeTargetGroupsCommand,
   DescribeTargetHealthCommand,
@@ -27,6 +24,7 @@ import type { Build } from './build.ts';
 import { Folder } from './folder.ts';
 import { openGate } from './gate.ts';
 import type { Ground, World } from './ground.ts';
+import { frontListener } from '../../fakes/moto/front.ts';
 
 const UNSEEN_MS = 2_000;
 /** A server needs some 180 MiB, and one core. */
@@ -112,18 +110,8 @@ async function furnish({ ec2, elb }: Clients): Promise<{ readonly image: string;
   const { ImageId = '' } = await ec2.send(
     new RegisterImageCommand({ Name: 'crash', Architecture: 'x86_64', RootDeviceName: '/dev/xvda', VirtualizationType: 'hvm' }),
   );
-  const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: 'default-for-az', Values: ['true'] }] }));
-  const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
-  const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
-  const { Listeners = [] } = await elb.send(
-    new CreateListenerCommand({
-      LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
-      Protocol: 'HTTP',
-      Port: 80,
-      DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
-    }),
-  );
-  return { image: ImageId, listener: Listeners[0]?.ListenerArn ?? '' };
+  const listener = await frontListener({ ec2, elb });
+  return { image: ImageId, listener };
 }
 
 /** Everything that spin could have made, by what it is for; each thing once. */

@@ -1,6 +1,4 @@
 import { DescribeRulesCommand, DescribeTargetGroupsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { CreateListenerCommand, CreateLoadBalancerCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import { ListInstanceProfilesCommand, ListRolesCommand } from '@aws-sdk/client-iam';
 import { expect, it } from 'vitest';
 import { createIdentity, releaseIdentity } from '../../../src/providers/aws/data/identity.ts';
@@ -10,6 +8,7 @@ import { createSecret, releaseSecret } from '../../../src/providers/aws/data/sec
 import { createVolume } from '../../../src/providers/aws/data/volumes.ts';
 import { ec2For } from '../../fakes/ec2/fixture.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
+import { frontListener } from '../../fakes/moto/front.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { aged, dataWorld } from './data-world.ts';
 
@@ -34,19 +33,8 @@ describeWithMoto('answers that are lost, against moto', (moto) => {
   it('leave one role, one profile, one target group, one rule and one schedule', async () => {
     const { proxy } = moto();
     const { elb, ec2, iam } = clientsOf({ endpoint: proxy.url });
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
-    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
-    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
-    const { Listeners = [] } = await elb.send(
-      new CreateListenerCommand({
-        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
-        Protocol: 'HTTP',
-        Port: 80,
-        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
-      }),
-    );
+    const listener = await frontListener({ ec2, elb });
     const role = 'arn:aws:iam::123456789012:role/scheduler';
-    const listener = String(Listeners[0]?.ListenerArn);
     const { cloud, call, spin, request } = dataWorld({ url: proxy.url, settings: { listener, schedulerRole: role } });
     const creating = [
       'CreateRole',

@@ -1,7 +1,5 @@
-import { DescribeSubnetsCommand, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { RunInstancesCommand } from '@aws-sdk/client-ec2';
 import {
-  CreateListenerCommand,
-  CreateLoadBalancerCommand,
   DescribeRulesCommand,
   DescribeTargetGroupAttributesCommand,
   DescribeTargetGroupsCommand,
@@ -21,6 +19,7 @@ import {
 import { inventory, reclaim } from '../../../src/providers/aws/sweep/inventory.ts';
 import type { CreateRequest, Unasked } from '../../../src/providers/provider.ts';
 import { clientsOf, some } from '../../fakes/moto/clients.ts';
+import { frontListener } from '../../fakes/moto/front.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';
 
@@ -43,26 +42,10 @@ const behind: Behind = {
 describeWithMoto('a route behind a load balancer, against moto', (moto) => {
   const clients = () => clientsOf({ endpoint: moto().proxy.url });
 
-  async function listener(): Promise<string> {
-    const { elb, ec2 } = clients();
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: 'default-for-az', Values: ['true'] }] }));
-    const ids = Subnets.slice(0, 2).flatMap(({ SubnetId }) => SubnetId ?? []);
-    const { LoadBalancers = [] } = await elb.send(new CreateLoadBalancerCommand({ Name: 'front', Subnets: ids }));
-    const { Listeners = [] } = await elb.send(
-      new CreateListenerCommand({
-        LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn,
-        Protocol: 'HTTP',
-        Port: 80,
-        DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }],
-      }),
-    );
-    return String(Listeners[0]?.ListenerArn);
-  }
-
   async function open(
     more: Parameters<typeof dataWorld>[0] extends infer S ? Partial<S> : never = {},
   ): Promise<DataWorld & { readonly listener: string }> {
-    const arn = more.settings?.listener ?? (await listener());
+    const arn = more.settings?.listener ?? (await frontListener(clients()));
     return { ...dataWorld({ url: moto().proxy.url, ...more, settings: { listener: arn } }), listener: arn };
   }
 
