@@ -51,6 +51,8 @@ test('logs by service, by tail, by age, and as they come', async () => {
   });
   follower.kill('SIGINT');
   await follower.ended;
+  // A line gets its time when it is read: all must have been, before any of them can be too old.
+  await until(async () => (await lines('web')).some(({ text }) => text.includes(`/follow-${asked}`)), 'the last line is in the log');
   // What was said a moment ago is younger than a minute, and older than nothing.
   expect((await lines('web', '--since', '1ms')).filter(({ text }) => text.includes('/follow-'))).toEqual([]);
   expect((await lines('web', '--since', '1m')).filter(({ text }) => text.includes('/follow-')).length).toBeGreaterThan(0);
