@@ -10,6 +10,7 @@ export default defineConfig({
     // Real processes, sockets and terminals on small machines: the wait is for the machine, never for a clock.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     sequence: { shuffle: true },
     reporters: ['default', './test/reporter.ts'],

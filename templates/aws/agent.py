@@ -8,11 +8,13 @@ agent ended     says how the service ended (ExecStopPost)
 agent given-up  says that it is not started again (OnFailure)
 agent health    runs the health command, for a check that can be made only here
 agent exec C    becomes the command C (JSON in base64), in the surroundings of the service
-agent logs Q    prints a part of the service's journal, for the question Q (JSON in base64)
+agent exec C masked
+                runs it, with stars for secrets in what it prints: what Systems Manager was shown it keeps for 30 days
+agent logs Q    prints a part of the service's journal, for the question Q (JSON in base64), with stars for secrets
 
 Needs Python 3.6 and systemd, which every image with cloud-init has, and nothing else.
 """
-import base64, gzip, hashlib, hmac, json, os, signal, subprocess, sys, time, urllib.error, urllib.request
+import base64, gzip, hashlib, hmac, json, os, select, signal, subprocess, sys, time, urllib.error, urllib.parse, urllib.request
 
 PLACE = os.environ.get
 ETC = PLACE('SPIN_ETC', '/etc/spin')
@@ -200,11 +202,48 @@ def argv(command):
     return ['/bin/sh', '-c', command] if isinstance(command, str) else command
 
 
+class Mask:
+    """Puts stars for secrets, as they are, line by line, and as JSON and URLs escape them; the same rules as on the user's machine."""
+
+    def __init__(self, secrets):
+        forms = set()
+        for value in secrets:
+            lines = [line for line in value.splitlines() if len(line) >= 8 and line != value]
+            for part in [value] + lines if len(value) >= 4 else lines:
+                forms.update((part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1],
+                              urllib.parse.quote(part, "!'()*"), urllib.parse.quote_plus(part, '*')))
+        self.forms = [form.encode('utf-8', 'replace') for form in forms]
+        self.open = max([len(form) for form in self.forms] or [1]) - 1
+
+    def spans(self, data):
+        found, merged = [], []
+        for form in self.forms:
+            at = data.find(form)
+            while at >= 0:
+                found.append((at, at + len(form)))
+                at = data.find(form, at + 1)
+        for start, end in sorted(found):
+            if merged and start < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+    def over(self, data):
+        shown, at = [], 0
+        for start, end in self.spans(data):
+            shown += [data[at:start], b'***']
+            at = end
+        return b''.join(shown + [data[at:]])
+
+    def whole(self, data):
+        """How much of what came until now no secret can still run out of."""
+        cut = max(0, len(data) - self.open)
+        return next((start for start, end in self.spans(data) if start < cut < end), cut)
+
+
 def tail(output, secrets):
-    text = output.decode('utf-8', 'replace')
-    for value in sorted(secrets, key=len, reverse=True):
-        if len(value) >= 4:
-            text = text.replace(value, '***')
+    text = Mask(secrets).over(output).decode('utf-8', 'replace')
     return [line[:300] for line in text.splitlines()[-KEPT_LINES:]]
 
 
@@ -327,7 +366,7 @@ def given_up():
     kind = last.get('class', 'killed')
     again = spin['restart'] != 'never' and kind not in ('missing-command', 'exited')
     lines = subprocess.run(['journalctl', '-u', spin['unit'], '-n', str(KEPT_LINES), '-o', 'cat', '--no-pager'],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout if PLACE('SPIN_NO_JOURNAL') is None else b''
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     say('given-up', False, message='the service %s%s' % (last.get('message', 'ended'), ', too often' if again else ''), code=last.get('code'),
         lastLines=tail(lines, kept('given').get('secrets', [])), **{'class': 'crash-loop' if again else kind})
 
@@ -358,10 +397,38 @@ def exec_():
     os.chdir(spin['dir'])
     program = argv(given_json())
     try:
+        if sys.argv[3:] == ['masked']:
+            sys.exit(masked(program, given))
         os.execvpe(program[0], program, given['env'])
     except OSError as why:
         print('%s cannot be run: %s' % (program[0], why), file=sys.stderr, flush=True)
         sys.exit(127)
+
+
+def masked(program, given):
+    """Runs a program with stars for secrets in what it prints. Returns its exit code as a shell tells it."""
+    child = subprocess.Popen(program, env=given['env'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    mask, outs, kept_back = Mask(given['secrets']), {child.stdout: sys.stdout.buffer, child.stderr: sys.stderr.buffer}, {}
+    pipes = list(outs)
+    while pipes:
+        ready = select.select(pipes, [], [], 0.2)[0]
+        # What a command leaves behind it may hold its output for ever.
+        if not ready and child.poll() is not None:
+            break
+        for pipe in ready:
+            part = os.read(pipe.fileno(), 65536)
+            if not part:
+                pipes.remove(pipe)
+            data = kept_back.get(pipe, b'') + part
+            cut = mask.whole(data)
+            outs[pipe].write(mask.over(data[:cut]))
+            outs[pipe].flush()
+            kept_back[pipe] = data[cut:]
+    for pipe, data in kept_back.items():
+        outs[pipe].write(mask.over(data))
+        outs[pipe].flush()
+    code = child.wait()
+    return code if code >= 0 else 128 - code
 
 
 def logs():
@@ -374,12 +441,12 @@ def logs():
         ask += ['--since', '@%.3f' % (asked['since'] / 1000)]
     if asked.get('tail') is not None and not asked.get('cursor'):
         ask += ['-n', str(asked['tail'])]
-    lines, cursor, size, more = [], asked.get('cursor'), 0, False
+    lines, cursor, size, more, mask = [], asked.get('cursor'), 0, False, Mask(kept('given').get('secrets', []))
     with subprocess.Popen(ask, stdout=subprocess.PIPE) as journal:
         for row in journal.stdout:
             entry = json.loads(row)
             text = entry.get('MESSAGE') or ''
-            text = text if isinstance(text, str) else bytes(text).decode('utf-8', 'replace')
+            text = mask.over(text.encode('utf-8', 'replace') if isinstance(text, str) else bytes(text)).decode('utf-8', 'replace')
             if size + len(text) > 16000 and lines:
                 more = True
                 journal.kill()

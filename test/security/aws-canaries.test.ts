@@ -3,21 +3,11 @@ import { join } from 'node:path';
 import { GetParametersByPathCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { expect, onTestFinished, test } from 'vitest';
 import { AWS_REGION, left } from '../e2e/aws-project.ts';
-import { commandLineOf } from '../e2e/processes.ts';
-import { type Project, project, SPIN } from '../e2e/project.ts';
-import { type RemoteEc2, spawnEc2 } from '../fakes/ec2/spawn.ts';
-import { environmentOf } from '../fakes/ec2/start.ts';
 import { errorAnswer } from '../fakes/moto/answers.ts';
-import type { Call } from '../fakes/moto/call.ts';
 import { describeWithMoto } from '../fakes/moto/suite.ts';
-import { canary, filesWith, heldIn } from './canary.ts';
-import { everyProcess, shownBy } from './life.ts';
-import { standInForIam } from './roles.ts';
-import { captureTraffic, type Exchange, type Look } from './traffic.ts';
-
-/** Many commands, on a machine that is busy with others. */
-const LONG = { timeout: 180_000 };
-const DIST = join(import.meta.dirname, '../../dist');
+import { double, expectNowhereElse, LONG, scene, storedBy, withIam } from './aws-scene.ts';
+import { heldIn } from './canary.ts';
+import type { Look } from './traffic.ts';
 
 const SPEC = `
 name: vault
@@ -40,98 +30,6 @@ services:
     health: { alive: 10ms }
 `;
 
-/** The program that tells a secret, and what it was shown of the other ones by its parent and its own environment. */
-const SAID = `tr '\\0' '\\n' < /proc/$PPID/cmdline > seen-of-parent
-env > seen-in-environment
-cat said.txt
-`;
-
-interface Scene {
-  readonly here: Project;
-  /** By name, as they are known from the start; a generated one from when it is stored. */
-  readonly values: ReadonlyMap<string, string>;
-  readonly exchanges: readonly Exchange[];
-  /** What the commands said so far, each after its command line. */
-  readonly said: readonly string[];
-  /** What processes showed of the secrets while spin spoke to AWS, but the one that the user gave a secret to. */
-  readonly shown: readonly string[];
-  /** Runs a command of spin and keeps what it says. @returns its exit code */
-  readonly say: (...args: readonly string[]) => Promise<number | null>;
-}
-
-/** A user with four secrets and a key, whose commands speak to AWS through a proxy that hears all. */
-async function scene(upstream: string, look: Look = () => undefined): Promise<Scene> {
-  const values = new Map(['TYPED', 'FILED', 'TOLD', 'KEY'].map((name) => [name, canary(name.toLowerCase())]));
-  const [said, shown]: [string[], string[]] = [[], []];
-  const { url, exchanges } = await captureTraffic(upstream, (call) => {
-    const stored = storedBy(call);
-    if (stored?.name === 'made') values.set(`MADE ${values.size}`, stored.value);
-    for (const pid of everyProcess()) shown.push(...showing(pid));
-    return look(call);
-  });
-  const showing = (pid: number): readonly string[] => {
-    const [command, all] = [commandLineOf(pid), shownBy(pid)];
-    return [...values].flatMap(([name, value]) => {
-      const inherits = name === 'KEY' || (name === 'TYPED' && mayInherit(command));
-      return (inherits ? command : all).includes(value) ? [`${name} by ${command}`] : [];
-    });
-  };
-
-  const here = project('canaries', { ...environmentOf(url, AWS_REGION), AWS_SECRET_ACCESS_KEY: values.get('KEY') ?? '' });
-  here.write('filed.txt', `${values.get('FILED')}\n`);
-  here.write('said.txt', `${values.get('TOLD')}\n`);
-  here.write('said.sh', SAID);
-  here.spec(SPEC);
-  const cache = join(here.home, '.cache');
-  const say = async (...args: readonly string[]): Promise<number | null> => {
-    const { code, stdout, stderr } = await here.run(args, { env: { TYPED: values.get('TYPED'), XDG_CACHE_HOME: cache } });
-    said.push(`spin ${args.join(' ')}\n${stdout}${stderr}`);
-    return code;
-  };
-  return { here, values, exchanges, said, shown, say };
-}
-
-/** Spin, whom the user gave the variable, and the program of a secret, which runs as the user's shell would run it; see docs/security.md. */
-function mayInherit(command: string): boolean {
-  const words = command.split('\0');
-  return (
-    words.includes(SPIN) ||
-    words.includes('sh said.sh') ||
-    ['sh said.sh', 'cat said.txt', 'env'].includes(words.join(' ').trim()) ||
-    words[0] === 'tr'
-  );
-}
-
-/** The secret that a call stores, by its name in the spec. */
-function storedBy({ service, action, request }: Call): { readonly name: string; readonly value: string } | undefined {
-  if (service !== 'ssm' || action !== 'PutParameter') return undefined;
-  const { Name, Value } = JSON.parse(request.body.toString()) as { readonly Name: string; readonly Value: string };
-  return { name: Name.split('/').at(-2) ?? '', value: Value };
-}
-
-/** Holds that no secret is anywhere but in the calls that store it. */
-function expectNowhereElse({ here, values, exchanges, said, shown }: Scene): void {
-  expect(shown).toEqual([]);
-  for (const { call, answer } of exchanges) {
-    const { method, path, headers, body } = call.request;
-    const what = `${call.service}:${call.action}`;
-    expect(heldIn(`${method} ${path}\n${JSON.stringify(headers)}`, values), `above the body of ${what}`).toEqual([]);
-    const stored = storedBy(call)?.value;
-    const own = [...values].filter(([, value]) => value === stored).map(([name]) => name);
-    expect(heldIn(body, values), what).toEqual(own);
-    // An answer that a test makes up may quote what was asked; and to moto, a sealed value is the value behind a word.
-    if (answer.code !== undefined || call.action === 'GetParameters') continue;
-    expect(heldIn(`${JSON.stringify(answer.headers)}\n${answer.body.toString()}`, values), `the answer to ${what}`).toEqual([]);
-  }
-  for (const text of said) expect(heldIn(text, values), text).toEqual([]);
-  const planted = ['filed.txt', 'said.txt', 'seen-in-environment'];
-  for (const value of values.values()) {
-    expect(filesWith(here.dir, value).filter((file) => !planted.includes(file))).toEqual([]);
-    expect(filesWith(here.home, value)).toEqual([]);
-    expect(filesWith(DIST, value)).toEqual([]);
-  }
-}
-
 /** In every form, also of what fails here: nothing runs on these instances. */
 const LOOKS: readonly (readonly string[])[] = [
   ['plan'],
@@ -150,7 +48,7 @@ const LOOKS: readonly (readonly string[])[] = [
 
 /** A spin that comes up, is looked at from everywhere, and goes. */
 async function wholeLife(upstream: string, looks: typeof LOOKS, look?: Look): Promise<void> {
-  const life = await scene(upstream, look);
+  const life = await scene(upstream, SPEC, look);
   const { here, say, values, exchanges, said } = life;
   const stored = () => exchanges.flatMap(({ call }) => storedBy(call) ?? []).toSorted((one, other) => (one.name < other.name ? -1 : 1));
   expect(await say('up', '--verbose', '--output', 'json'), said.at(-1)).toBe(0);
@@ -186,18 +84,6 @@ async function wholeLife(upstream: string, looks: typeof LOOKS, look?: Look): Pr
   expect(existsSync(join(here.state, 'ledger.ndjson'))).toBe(true);
 }
 
-async function double(): Promise<RemoteEc2> {
-  const { ec2, stop } = await spawnEc2();
-  onTestFinished(stop);
-  return ec2;
-}
-
-/** The double has no IAM. */
-function withIam(look: Look = () => undefined): Look {
-  const iam = standInForIam();
-  return (call) => look(call) ?? (call.service === 'iam' ? iam(call) : undefined);
-}
-
 test('on AWS a secret is in the one call that stores it and nowhere else, through a whole life and after it', LONG, async () => {
   const ec2 = await double();
   await wholeLife(ec2.url, LOOKS, withIam());
@@ -216,6 +102,7 @@ test.each(Object.entries(QUOTING))('an up whose secrets are refused, and quoted 
   const throttled = new Set<string>();
   const failing = await scene(
     ec2.url,
+    SPEC,
     withIam((call) => {
       const { name, value } = storedBy(call) ?? {};
       if (name === undefined || value === undefined) return undefined;
@@ -242,7 +129,7 @@ test.each(Object.entries(QUOTING))('an up whose secrets are refused, and quoted 
 
 test('an up that finds no capacity tells no secret of those that it has stored, and leaves none', LONG, async () => {
   const ec2 = await double();
-  const failing = await scene(ec2.url, withIam());
+  const failing = await scene(ec2.url, SPEC, withIam());
   await ec2.limit({ left: 0 });
   expect(await failing.say('up', '--verbose')).toBe(1);
   expect(failing.said.at(-1)).toMatch(/capacity/i);

@@ -17,7 +17,7 @@ export interface Traffic {
 }
 
 /** Looks at a call before it goes on, and may answer it instead. */
-export type Look = (call: Call) => Answer | undefined;
+export type Look = (call: Call) => Answer | undefined | Promise<Answer | undefined>;
 
 /** A proxy in front of `upstream` for the length of a test. */
 export async function captureTraffic(upstream: string, look: Look): Promise<Traffic> {
@@ -28,7 +28,7 @@ export async function captureTraffic(upstream: string, look: Look): Promise<Traf
       for await (const chunk of incoming) chunks.push(chunk as Buffer);
       const { method = 'GET', url: path = '/', headers } = incoming;
       const call = callOf({ method, path, headers, body: Buffer.concat(chunks) });
-      const answer = look(call) ?? (await forward(upstream, call.request));
+      const answer = (await look(call)) ?? (await forward(upstream, call.request));
       exchanges.push({ call, answer });
       response.writeHead(answer.status, { 'content-length': answer.body.length, ...answer.headers }).end(answer.body);
     };

@@ -27,7 +27,7 @@ describe('a command on an instance', () => {
     const request = { instance: 'web@1.1', command: ['sh', '-c', `echo "it's"`], stdio: 'pipe' } as const;
     expect(await execOn(region, world.spin, request, world.call)).toEqual({ exitCode: 3, stdout: 'out\n', stderr: 'err\n' });
     const [line] = sent;
-    expect(line).toMatch(/^\/opt\/spin\/agent exec [A-Za-z0-9+/=]+$/);
+    expect(line).toMatch(/^\/opt\/spin\/agent exec [A-Za-z0-9+/=]+ masked$/);
     expect(JSON.parse(Buffer.from(line?.split(' ')[2] ?? '', 'base64').toString())).toEqual(request.command);
   });
 
@@ -63,7 +63,7 @@ describe('a command on an instance', () => {
     expect(told).toMatchObject([{ InstanceOSUser: 'ec2-user', SSHPublicKey: 'ssh-ed25519 AAAA spin\n', AvailabilityZone: 'us-east-1a' }]);
     const args = readFileSync(join(folder, 'args'), 'utf8').split('\n');
     expect(args).toEqual(expect.arrayContaining([`ec2-user@${world.ec2.snapshot().instances[0]?.publicAddress}`]));
-    expect(args.find((arg) => arg.startsWith('sudo '))).toMatch(/^sudo \/opt\/spin\/agent exec /);
+    expect(args.find((arg) => arg.startsWith('sudo '))).toMatch(/^sudo \/opt\/spin\/agent exec \S+ masked$/);
     expect(existsSync(args[args.indexOf('-i') + 1] ?? '')).toBe(false);
     expect(world.ec2.counts()).toMatchObject({ AuthorizeSecurityGroupIngress: 1, RevokeSecurityGroupIngress: 1 });
     expect(world.ec2.snapshot().groups[0]?.rules).toBe(rulesBefore);

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
 import type { BootFacts } from '../../../src/providers/aws/instances/user-data.ts';
@@ -89,6 +90,64 @@ describe.skipIf(!hasPython)('the agent on an instance', () => {
     const [request] = machine.asked;
     expect(JSON.parse(request?.body ?? '')).toEqual({ Names: ['/spin/db/1', '/spin/key/1'], WithDecryption: true });
     expect(request?.headers.authorization).toBe(signatureOf(request?.headers ?? {}, request?.body ?? ''));
+  });
+
+  /** A machine up to its service, whose secrets are a word that URLs and JSON escape, and a file of several lines. */
+  async function trusted(): Promise<MachineWorld> {
+    const secrets = [
+      { secret: 'db', as: 'env', variable: 'DB_PASSWORD' },
+      { secret: 'key', as: 'file', variable: 'KEY_FILE' },
+    ] as const;
+    const run = 'echo "I am $DB_PASSWORD"; cat "$KEY_FILE"; exit 3';
+    const machine = await machineWorld({ ...facts({ secrets, run }), parameters: { db: '/spin/db/1', key: '/spin/key/1' } });
+    withRole(machine);
+    machine.parameters['/spin/db/1'] = WORD;
+    machine.parameters['/spin/key/1'] = FILE;
+    await machine.agent('boot');
+    return machine;
+  }
+
+  const WORD = 'hunter2 "é" & more';
+  const FILE = `-----BEGIN-----\n${Array.from({ length: 40 }, (_, line) => `row ${line} of the key`).join('\n')}\n-----END-----\n`;
+
+  test('puts stars for secrets in what a command prints, however it is written, and tells its exit code', async () => {
+    const machine = await trusted();
+    const written = [
+      WORD,
+      JSON.stringify(WORD).slice(1, -1),
+      encodeURIComponent(WORD),
+      WORD.replace('é', '\\u00e9').replaceAll('"', '\\"'),
+    ];
+    const ask = (run: unknown) => machine.agent('exec', [encoded(run), 'masked'], { HOME: machine.root });
+    const shown = await ask(['sh', '-c', 'printf "%s\\n" "$@"; cat "$KEY_FILE" >&2; exit 3', 'sh', ...written]);
+    expect(shown).toMatchObject({ code: 3, stdout: '***\n***\n***\n***\n' });
+    expect(shown.stderr).toMatch(/^\*+\n?$/);
+    // Also across the pieces in which output arrives.
+    const pieces = await ask('head -c 65530 /dev/zero | tr "\\0" x; printf %s "$DB_PASSWORD"; head -c 10 /dev/zero | tr "\\0" y');
+    expect(pieces.stdout).toBe(`${'x'.repeat(65_530)}***${'y'.repeat(10)}`);
+    expect(await ask('kill -9 $$')).toMatchObject({ code: 137 });
+    expect(await ask(['no-such-program'])).toMatchObject({ code: 127, stderr: expect.stringContaining('no-such-program') });
+    expect((await machine.agent('exec', [encoded('echo "$DB_PASSWORD"')])).stdout).toBe(`${WORD}\n`);
+  });
+
+  test('does not wait for what a command leaves behind it', async () => {
+    const machine = await trusted();
+    const { code, stdout } = await machine.agent('exec', [encoded('sleep 1000 & echo $!'), 'masked']);
+    expect([code, process.kill(Number(stdout), 'SIGKILL')]).toEqual([0, true]);
+  });
+
+  test('puts stars for secrets in its journal, and in the last lines of a service that failed', async () => {
+    const machine = await trusted();
+    await machine.agent('run');
+    const answer = await machine.agent('logs', [encoded({})]);
+    const { lines } = JSON.parse(gunzipSync(Buffer.from(answer.stdout, 'base64')).toString()) as { lines: readonly [number, string][] };
+    expect(lines).toHaveLength(43);
+    expect(lines.slice(0, 3).map(([, text]) => text)).toEqual(['I am ***', '***', '***']);
+    expect(new Set(lines.slice(1).map(([, text]) => text))).toEqual(new Set(['***']));
+    await machine.agent('ended', [], { EXIT_CODE: 'exited', EXIT_STATUS: '3' });
+    await machine.agent('given-up');
+    // Of the file only the end is read.
+    expect(machine.console().at(-1)).toMatchObject({ step: 'given-up', lastLines: Array.from({ length: 20 }, () => '***') });
   });
 
   test('gives up on secrets that are not there', async () => {

@@ -151,6 +151,29 @@ describe('what only the instance can tell', () => {
     expect(await world.another().release(web, 1, world.call)).toBe('absent');
   });
 
+  test('what a machine wrote just before it ended itself is read, however short ago its console was', async () => {
+    const world = await awsWorld();
+    const web = await launch(world, world.service({ name: 'web', bootstrap: [{ name: 'install', run: 'false', timeoutMs: 1_000 }] }));
+    const id = world.living()[0]?.id ?? '';
+    world.ec2.outside.print(id, line({ step: 'boot', ok: true }));
+    await world.until(web, ({ reason }) => reason.includes('boot is done'));
+    world.ec2.outside.shutDown(id);
+    // AWS posts it shortly after the end.
+    const waits = await world.until(web, ({ reason }) => reason.includes('waiting for its console'));
+    expect([waits.state, waits.failure]).toEqual(['stopping', undefined]);
+    world.ec2.outside.print(id, line({ step: 'bootstrap/install', ok: false, class: 'exit-nonzero', message: 'it ended with 1' }));
+    expect(await world.until(web, ({ failure }) => failure !== undefined)).toMatchObject({ failure: { class: 'exit-nonzero' } });
+  });
+
+  test('of a machine that ended itself without a word that is told, but not before its console had time', async () => {
+    const world = await awsWorld();
+    const web = await launch(world, world.service({ name: 'web' }));
+    world.ec2.outside.shutDown(world.living()[0]?.id ?? '');
+    await world.until(web, ({ reason }) => reason.includes('waiting for its console'));
+    await world.ec2.advance(30_000);
+    expect((await world.observe(web)).failure).toMatchObject({ class: 'ended-itself' });
+  });
+
   test('a machine that ended itself long after its bootstrap is replaced', async () => {
     const world = await awsWorld();
     const web = await launch(world, world.service({ name: 'web', replicas: 2 }));

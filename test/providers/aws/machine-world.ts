@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -15,7 +15,10 @@ export const hasPython = spawnSync('python3', ['--version']).error === undefined
 /** What the metadata service of the machine answers, by path under /latest/; what is not there is a 404. */
 export type Metadata = Record<string, string>;
 
-/** A machine as its programs see it: folders, a console, a metadata service, SSM, and a systemctl that only writes down what it is asked. */
+/**
+ * A machine as its programs see it: folders, a console, a metadata service, SSM, a journal of what `agent run` printed, and a systemctl
+ * that only writes down what it is asked.
+ */
 export interface MachineWorld {
   readonly root: string;
   readonly metadata: Metadata;
@@ -38,11 +41,39 @@ export interface Ended {
 
 export const KEYS = { AccessKeyId: 'ASIATEST', SecretAccessKey: 'secret-of-the-role', Token: 'token-of-the-role' };
 
-/** Writes the files of the user data of `facts` into a folder of its own, and answers for everything around them. */
+/** As much of journalctl as the agent asks for, of a journal that is a file of lines. */
+const JOURNALCTL = `#!/usr/bin/env python3
+import json, os, sys
+given = lambda flag: sys.argv[sys.argv.index(flag) + 1] if flag in sys.argv else None
+try:
+    lines = list(enumerate(open(os.environ['JOURNAL'], encoding='utf-8').read().splitlines()))
+except FileNotFoundError:
+    lines = []
+lines = lines[int(given('--after-cursor') or -1) + 1:][-int(given('-n') or 0):]
+for at, line in lines:
+    print(line if given('-o') == 'cat' else json.dumps({'MESSAGE': line, '__CURSOR': str(at), '__REALTIME_TIMESTAMP': str(at * 1000)}))
+`;
+
+/** Begins the names of the folders that machines live in. */
+export const MACHINES = 'spin-machine-';
+
+/** A machine whose user data is made of `facts`. */
 export async function machineWorld(facts: BootFacts, patience = 1): Promise<MachineWorld> {
-  const root = mkdtempSync(join(tmpdir(), 'spin-machine-'));
+  return machineOf(cloudConfig(facts, await readPrograms(join(REPOSITORY, 'templates'))), { patience });
+}
+
+/**
+ * Writes the files of user data into a folder of its own, and answers for everything around them.
+ * @param userData not packed
+ * @param given for how many seconds the agent is patient; where SSM is, if another one than the machine's own answers
+ */
+export async function machineOf(
+  userData: string,
+  { patience = 1, ssm }: { readonly patience?: number; readonly ssm?: string },
+): Promise<MachineWorld> {
+  const root = mkdtempSync(join(tmpdir(), MACHINES));
   for (const folder of ['etc', 'run', 'lib', 'dev', 'bin']) mkdirSync(join(root, folder));
-  const config = parse(cloudConfig(facts, await readPrograms(join(REPOSITORY, 'templates')))) as {
+  const config = parse(userData) as {
     readonly write_files: readonly { readonly path: string; readonly content: string; readonly encoding?: string }[];
   };
   for (const { path, content, encoding } of config.write_files) {
@@ -52,9 +83,9 @@ export async function machineWorld(facts: BootFacts, patience = 1): Promise<Mach
   }
   const spin = JSON.parse(readFileSync(join(root, 'etc/spin.json'), 'utf8')) as Record<string, unknown>;
   writeFileSync(join(root, 'etc/spin.json'), JSON.stringify({ ...spin, patience, dir: join(root, 'work') }));
-  const systemctl = join(root, 'bin/systemctl');
-  writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>'${root}/systemctl'\n`);
-  chmodSync(systemctl, 0o755);
+  const [systemctl, journal] = [join(root, 'bin/systemctl'), join(root, 'journal')];
+  writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>'${root}/systemctl'\n`, { mode: 0o755 });
+  writeFileSync(join(root, 'bin/journalctl'), JOURNALCTL, { mode: 0o755 });
 
   const metadata: Metadata = { 'meta-data/ami-launch-index': '0' };
   const parameters: Record<string, string> = {};
@@ -89,16 +120,16 @@ export async function machineWorld(facts: BootFacts, patience = 1): Promise<Mach
   });
 
   const env = {
-    PATH: process.env['PATH'] ?? '',
+    PATH: `${join(root, 'bin')}:${process.env['PATH'] ?? ''}`,
+    JOURNAL: journal,
     SPIN_ETC: join(root, 'etc'),
     SPIN_RUN: join(root, 'run'),
     SPIN_LIB: join(root, 'lib'),
     SPIN_DEV: join(root, 'dev'),
     SPIN_CONSOLE: join(root, 'console'),
     SPIN_IMDS: url,
-    SPIN_SSM: `${url}/`,
+    SPIN_SSM: `${ssm ?? url}/`,
     SPIN_SYSTEMCTL: systemctl,
-    SPIN_NO_JOURNAL: '1',
   };
   const run = (command: string, args: readonly string[], more: Readonly<Record<string, string>>): Promise<Ended> =>
     new Promise((resolve) => {
@@ -112,7 +143,11 @@ export async function machineWorld(facts: BootFacts, patience = 1): Promise<Mach
     metadata,
     parameters,
     asked,
-    agent: (verb, args = [], more = {}) => run('python3', [join(root, 'bin/agent'), verb, ...args], more),
+    agent: async (verb, args = [], more = {}) => {
+      const ended = await run('python3', [join(root, 'bin/agent'), verb, ...args], more);
+      if (verb === 'run') appendFileSync(journal, ended.stdout + ended.stderr);
+      return ended;
+    },
     deadline: () => run('bash', [join(root, 'bin/deadline')], {}),
     console: () => readConsole(text('console')),
     systemctl: () =>

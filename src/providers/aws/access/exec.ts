@@ -15,15 +15,16 @@ const LONGEST_MS = 48 * 3_600_000;
  */
 export async function execOn(region: Region, spin: SpinRef, request: ExecRequest, call: Call): Promise<ExecResult> {
   const machine = await machineNamed(region, spin, request.instance, call);
-  const line = execLine(request.command);
   if ((await managedOf(region.cloud, [machine.id], call)).has(machine.id)) {
-    const { code, stdout, stderr } = await runOn(region.cloud, machine.id, line, LONGEST_MS, call);
+    // Systems Manager keeps what it was shown for 30 days, and so longer than the secrets of most spins are to live.
+    const { code, stdout, stderr } = await runOn(region.cloud, machine.id, execLine(request.command, 'masked'), LONGEST_MS, call);
     const cut = stdout.length >= MOST_OUTPUT ? `\n[spin] Systems Manager keeps ${MOST_OUTPUT} characters of the output\n` : '';
     if (request.stdio === 'pipe') return { exitCode: code, stdout, stderr: stderr + cut };
     process.stdout.write(stdout);
     process.stderr.write(stderr + cut);
     return { exitCode: code, stdout: '', stderr: '' };
   }
+  const line = execLine(request.command, request.stdio === 'pipe' ? 'masked' : 'plain');
   return connectTo(region, spin, machine, `sudo ${line}`, request.stdio, call);
 }
 
@@ -35,7 +36,8 @@ async function machineNamed(region: Region, spin: SpinRef, name: string, call: C
   return machine;
 }
 
-/** A shell line that runs a command in the surroundings of the service; no shell reads the command itself. */
-function execLine(command: ExecRequest['command']): string {
-  return `/opt/spin/agent exec ${Buffer.from(JSON.stringify(command)).toString('base64')}`;
+/** A shell line that runs a command in the surroundings of the service, with stars for its secrets or not; no shell reads the command itself. */
+function execLine(command: ExecRequest['command'], secrets: 'masked' | 'plain'): string {
+  const line = `/opt/spin/agent exec ${Buffer.from(JSON.stringify(command)).toString('base64')}`;
+  return secrets === 'masked' ? `${line} masked` : line;
 }

@@ -22,6 +22,8 @@ export interface ConsoleLine {
 
 const FIRST_PAUSE_MS = 1_000;
 const LAST_PAUSE_MS = 15_000;
+/** How long after its end the last words of a machine may be missing: AWS promises them "shortly after" it, and says no number. */
+const LAST_WORDS_MS = 30_000;
 const LINE = /spin: (\{"v":1,.*\})\s*$/;
 
 interface Entry {
@@ -31,6 +33,8 @@ interface Entry {
   pause: number;
   /** How many lines were told as events. */
   told: number;
+  /** When it was first looked at after it had ended itself. */
+  endedBy: number | undefined;
 }
 
 /** The consoles of machines: each is a request of its own, so that they are read only where nothing else tells, with growing pauses. */
@@ -45,8 +49,7 @@ export class Consoles {
   /** What a machine wrote about itself, as of the last reading that was due. @throws Fault */
   async lines(machine: Machine, call: Call): Promise<readonly ConsoleLine[]> {
     const now = call.clock.now();
-    const entry = this.#entries.get(machine.id) ?? { lines: [], text: '', nextAt: 0, pause: FIRST_PAUSE_MS, told: 0 };
-    this.#entries.set(machine.id, entry);
+    const entry = this.#entry(machine.id);
     if (now < entry.nextAt) return entry.lines;
     entry.nextAt = now + entry.pause;
     entry.text = await this.text(machine, call);
@@ -54,8 +57,29 @@ export class Consoles {
     // Whoever writes more is looked at again soon.
     entry.pause = lines.length > entry.lines.length ? FIRST_PAUSE_MS : Math.min(LAST_PAUSE_MS, entry.pause * 1.6);
     entry.nextAt = now + entry.pause;
-    if (lines.length > 0 || isGone(machine)) entry.lines = lines;
+    if (lines.length > 0) entry.lines = lines;
     return entry.lines;
+  }
+
+  /**
+   * What a machine wrote that ended itself, read anew: its last words come when it does not run any more.
+   * @returns its lines, and whether what explains its end may still come
+   * @throws Fault
+   */
+  async lastWords(machine: Machine, call: Call): Promise<{ readonly lines: readonly ConsoleLine[]; readonly mayCome: boolean }> {
+    const now = call.clock.now();
+    const entry = this.#entry(machine.id);
+    if (entry.endedBy === undefined) Object.assign(entry, { endedBy: now, nextAt: now, pause: FIRST_PAUSE_MS });
+    const lines = await this.lines(machine, call);
+    const endedAt = Math.min(machine.endedAt ?? now, entry.endedBy ?? now);
+    const said = lines.some(({ step, ok }) => !ok || step === 'start');
+    return { lines, mayCome: !said && now - endedAt < LAST_WORDS_MS };
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id) ?? { lines: [], text: '', nextAt: 0, pause: FIRST_PAUSE_MS, told: 0, endedBy: undefined };
+    this.#entries.set(id, entry);
+    return entry;
   }
 
   /** Lines that were not given before: each is told once. */

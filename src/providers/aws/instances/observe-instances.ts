@@ -96,8 +96,9 @@ async function observeService(
     endpoints: judged.flatMap(({ machine }) => endpointOf(service, machine)),
     ...hourlyOf(region, prices, service, [...kept.values()]),
   };
-  const failure = judged.find((one) => one.failure !== undefined)?.failure ?? (await failureOfEnded(region, lacking, ended, call));
+  const { failure = judged.find((one) => one.failure !== undefined)?.failure, unsaid } = await endOf(region, lacking, ended, call);
   if (failure !== undefined) return observation('pending', failure.message, { ...base, failure });
+  if (unsaid !== undefined) return observation('pending', unsaid, base);
   const [lack] = lacking;
   if (lack !== undefined || surplus.length > 0) return observation('pending', whyStalled(ended, lack, surplus), { ...base, stalled: true });
   const good = judged.filter((one) => one.good).length;
@@ -138,30 +139,35 @@ async function withStatusChecks(region: Region, judged: readonly Judged[], call:
 
 /** Nothing lives any more: on its way out, ended by somebody, or by itself. */
 async function observeEnded(region: Region, ended: readonly Machine[], there: readonly Machine[], call: Call): Promise<Observation> {
-  const failure = await failureOfEnded(region, [...new Set(ended.map(({ ordinal }) => ordinal))], ended, call);
+  const { failure, unsaid } = await endOf(region, [...new Set(ended.map(({ ordinal }) => ordinal))], ended, call);
+  if (unsaid !== undefined) return observation('stopping', unsaid);
   const reason = failure?.message ?? ended.map(describeEnd).join(', ');
   return observation(there.length === 0 ? 'absent' : 'stopping', reason, failure === undefined ? {} : { failure });
 }
 
-/** Why a machine without a successor ended itself, where that was in its bootstrap: starting it again would end the same way. */
-async function failureOfEnded(
-  region: Region,
-  lacking: readonly number[],
-  ended: readonly Machine[],
-  call: Call,
-): Promise<FaultNote | undefined> {
+/** How machines without a successor ended themselves. */
+interface End {
+  /** Where that was in a bootstrap: starting it again would end the same way. */
+  readonly failure?: FaultNote;
+  /** That nobody knows it yet, in words. */
+  readonly unsaid?: string;
+}
+
+async function endOf(region: Region, lacking: readonly number[], ended: readonly Machine[], call: Call): Promise<End> {
+  let unsaid: string | undefined;
   for (const ordinal of lacking) {
     const machine = ended.findLast((candidate) => candidate.ordinal === ordinal);
     if (machine === undefined || !endedItself(machine)) continue;
-    const lines = await region.consoles.lines(machine, call);
+    const { lines, mayCome } = await region.consoles.lastWords(machine, call);
     const name = instanceName(machine);
     const failure = failureIn(lines, name);
-    if (failure !== undefined) return failure;
-    if (lines.length === 0) {
-      return { class: 'ended-itself', message: `${name} (${machine.id}) shut itself down, and its console does not say why` };
+    if (failure !== undefined) return { failure };
+    if (mayCome) unsaid ??= `${name} (${machine.id}) shut itself down; waiting for its console to say why`;
+    else if (lines.length === 0) {
+      return { failure: { class: 'ended-itself', message: `${name} (${machine.id}) shut itself down, and its console does not say why` } };
     }
   }
-  return undefined;
+  return unsaid === undefined ? {} : { unsaid };
 }
 
 function whyStalled(ended: readonly Machine[], lack: number | undefined, surplus: readonly Machine[]): string {
