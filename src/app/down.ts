@@ -8,7 +8,7 @@ import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
 import { turnedDown } from '../lifecycle/release.ts';
 import type { Work } from '../lifecycle/work.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found } from '../providers/provider.ts';
+import type { Found, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
 import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
@@ -17,6 +17,7 @@ import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { providersInReach } from './providers.ts';
 import { requestedId } from './spec-request.ts';
+import { problemsOf } from './unasked.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 
 export interface DownRequest {
@@ -226,15 +227,19 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
   const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
   const pauses = growingPauses();
   let reclaimed = 0;
-  const unasked: string[] = [];
+  const unasked = new Set<string>();
   for (const { provider, inUse } of await providersInReach(app)) {
     for (;;) {
-      const listed = await provider.inventory({ id }, call).catch((thrown: unknown) => {
+      const problems: Unasked[] = [];
+      // Whoever made it may have had another config: without a record nobody knows what there can be of it.
+      const scope = { id, beyond: (one: Unasked) => void problems.push(one) };
+      const listed = await provider.inventory(scope, call).catch((thrown: unknown) => {
         // Nobody said that it is used: that it cannot be asked is told, and hinders nothing.
         if (inUse || !(thrown instanceof Fault)) throw thrown;
-        unasked.push(`${provider.name}: ${thrown.message}`);
+        unasked.add(`${provider.name}: ${thrown.message}`);
         return [];
       });
+      for (const problem of problemsOf(problems)) unasked.add(`${provider.name}: ${problem}`);
       // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.
       const live = (await app.store.read(id))?.record.incarnation;
       const found = listed.filter(
@@ -251,7 +256,14 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
     }
   }
   const result = reclaimed === 0 ? 'absent' : 'released';
-  return { id, result, left: [], releasedResources: reclaimed, secretsDestroyed: 0, ...(unasked.length === 0 ? {} : { unasked }) };
+  return {
+    id,
+    result,
+    left: [],
+    releasedResources: reclaimed,
+    secretsDestroyed: 0,
+    ...(unasked.size === 0 ? {} : { unasked: [...unasked] }),
+  };
 }
 
 function countOf(found: readonly Found[]): number {

@@ -159,6 +159,19 @@ describe('a down without a record', () => {
     expect(place.world.at()).toEqual([]);
   });
 
+  it('ends what only another config would have made, and says what it may not ask for', async () => {
+    await bringUp();
+    await loseTheRecord();
+    place.world.beyond.add('keeper');
+    expect(place.world.at().map(({ kind }) => kind)).toContain('keeper');
+    const denied = new Fault('denied', 'AccessDenied', 'may not list');
+    place.world.unasked = [{ kind: 'route', place: { region: 'here' }, fault: denied }];
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({
+      spins: [{ result: 'released', unasked: ['fake: routes in here: may not list'] }],
+    });
+    expect(place.world.at().filter(({ kind }) => kind !== 'route')).toEqual([]);
+  });
+
   it('fails where a provider that is in use cannot be asked', async () => {
     place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
     expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'failed' }] });
