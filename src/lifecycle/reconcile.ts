@@ -45,11 +45,11 @@ export function reconcile(
   );
   const leaving = new Set(decided.flatMap(({ stale }) => stale.map(({ key }) => key)));
   const bindings = bindingsOf({ resources: Object.fromEntries(resources.map((resource) => [resource.key, resource])) }, leaving);
-  const going = new Map<ResourceAddress, string>();
+  const going = new Map<ResourceAddress, ResourceRecord | undefined>();
   return [
     ...decided.map((decision) => {
       const final = withWhatItStandsOn(decision, going, bindings);
-      going.set(final.address, final.current?.key ?? '');
+      going.set(final.address, final.current);
       return final;
     }),
     ...gone.map((address): Decision => ({
@@ -93,15 +93,33 @@ function behindChanged(before: Desire, after: Desire): ResourceAddress | undefin
 
 /**
  * A generation cannot go on where what it was given is replaced, or was while nobody finished the work.
- * @param going keys of the generations that go on, '' for what is made anew, of everything earlier in graph order
+ * @param going the generations that go on, undefined for what is made anew, of everything earlier in graph order
  */
-function withWhatItStandsOn(decision: Decision, going: ReadonlyMap<ResourceAddress, string>, bindings: Bindings): Decision {
+function withWhatItStandsOn(
+  decision: Decision,
+  going: ReadonlyMap<ResourceAddress, ResourceRecord | undefined>,
+  bindings: Bindings,
+): Decision {
   const { address, planned, current, stale } = decision;
   if (planned === undefined || current === undefined) return decision;
   const replaced = (reason: string): Decision => ({ address, planned, action: 'replace', reason, stale: [current, ...stale] });
-  const other = planned.needs.find((need) => !standsOn(current, [going.get(need) || `${need}@new`]));
+  const other = planned.needs.find((need) => !standsOn(current, [going.get(need)?.key ?? `${need}@new`]));
   if (other !== undefined) return replaced(`${other} is replaced`);
+  // Of what does not serve yet the address will be known when this one's turn comes, and then it is looked at again.
+  if (!whereFrom(planned, going).every((resource) => resource?.status === 'ready')) return decision;
   return isBound(current, planned.desire, bindings) ? decision : replaced('an address that it was given changed');
+}
+
+/** What gives the services that a resource needs their addresses: their instances, and their routes. */
+function whereFrom(
+  { needs }: PlannedResource,
+  going: ReadonlyMap<ResourceAddress, ResourceRecord | undefined>,
+): readonly (ResourceRecord | undefined)[] {
+  return needs
+    .filter((need) => need.startsWith('service.') || need.startsWith('database.'))
+    .flatMap((need) => [need, need.replace(/^service\./, 'route.')])
+    .filter((from) => going.has(from))
+    .map((from) => going.get(from));
 }
 
 function replacement(

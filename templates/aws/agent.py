@@ -407,13 +407,16 @@ def exec_():
 
 def masked(program, given):
     """Runs a program with stars for secrets in what it prints. Returns its exit code as a shell tells it."""
+    # Where nobody reads any more both end without a word, as any command does.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     child = subprocess.Popen(program, env=given['env'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     mask, outs, kept_back = Mask(given['secrets']), {child.stdout: sys.stdout.buffer, child.stderr: sys.stderr.buffer}, {}
     pipes = list(outs)
     while pipes:
+        # Asked before looking: what it wrote is there by then. What a command leaves behind it may hold its output for ever.
+        ended = child.poll() is not None
         ready = select.select(pipes, [], [], 0.2)[0]
-        # What a command leaves behind it may hold its output for ever.
-        if not ready and child.poll() is not None:
+        if ended and not ready:
             break
         for pipe in ready:
             part = os.read(pipe.fileno(), 65536)

@@ -107,6 +107,28 @@ describe('what stands on something else', () => {
     expect(actions(standing(5001))).toMatchObject({ 'service.db': 'keep', 'service.web': 'replace', 'registration.web': 'replace' });
   });
 
+  it('is kept while it is not known which address the route of what it needs will have', () => {
+    const spec = specOf({ api: EXPOSED, web: { needs: ['api'], env: { API: '${services.api.address}' } } });
+    const wanted = planOf(spec);
+    const at = (via: Endpoint['via'], port: number): Endpoint => ({ service: 'api', via, host: '127.0.0.1', port });
+    const existing = (route: 'ready' | 'booting') =>
+      wanted.resources.map(({ address, kind, desire, digest, needs }) => ({
+        ...resource({ kind, name: address.split('.')[1] ?? '', status: address === 'route.api' ? route : 'ready' }),
+        desire,
+        digest,
+        needs: needs.map((need) => `${need}@1`),
+        bound: boundTo(desire, { api: [at('route', 8080)] }),
+        endpoints: address === 'service.api' ? [at('instance', 5000)] : address === 'route.api' ? [at('route', 8080)] : [],
+      }));
+    const on = (resources: readonly ResourceRecord[]) => {
+      const seen = resources.map(({ key, status }) => [key, { is: status === 'ready' ? 'sound' : 'resume', reason: 'so' }] as const);
+      return reconcile(wanted, resources, new Map(seen)).map(({ address, action }) => `${address} ${action}`);
+    };
+    expect(on(existing('ready'))).toContain('service.web keep');
+    // Such as after a kill while the route was told another health check.
+    expect(on(existing('booting'))).toEqual(expect.arrayContaining(['route.api resume', 'service.web keep']));
+  });
+
   it('is deleted, after everything else, where the plan has it no more', () => {
     const gone = resource({ name: 'old' });
     const decisions = reconcile(plan, [...standing(), gone], new Map());
