@@ -153,7 +153,7 @@ export interface DownResult {
   readonly result: 'released' | 'absent' | 'kept' | 'failed';
   /** Proven by an empty inventory. */
   readonly left: readonly string[];
-  /** Providers that could not be asked whether they have something of it, with the reason; the config speaks of none of them. */
+  /** Providers that could not be asked whether they have something of it, or not for everything, with the reason; the config speaks of none of that. */
   readonly unasked?: readonly string[];
   readonly releasedResources: number;
   readonly secretsDestroyed: number;

@@ -115,11 +115,10 @@ function whereFrom(
   { needs }: PlannedResource,
   going: ReadonlyMap<ResourceAddress, ResourceRecord | undefined>,
 ): readonly (ResourceRecord | undefined)[] {
-  return needs
-    .filter((need) => need.startsWith('service.') || need.startsWith('database.'))
-    .flatMap((need) => [need, need.replace(/^service\./, 'route.')])
-    .filter((from) => going.has(from))
-    .map((from) => going.get(from));
+  const sources = needs
+    .filter((need) => /^(?:service|database)\./.test(need))
+    .flatMap((need) => [need, ...(need.startsWith('service.') ? [need.replace('service.', 'route.')] : [])]);
+  return sources.filter((source) => going.has(source)).map((source) => going.get(source));
 }
 
 function replacement(

@@ -208,8 +208,8 @@ class Mask:
     def __init__(self, secrets):
         forms = set()
         for value in secrets:
-            lines = [line for line in value.splitlines() if len(line) >= 8 and line != value]
-            for part in [value] + lines if len(value) >= 4 else lines:
+            lines = [line for line in value.splitlines() if len(line) >= 8]
+            for part in [value] + lines if len(value) >= 4 else []:
                 forms.update((part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1],
                               urllib.parse.quote(part, "!'()*"), urllib.parse.quote_plus(part, '*')))
         self.forms = [form.encode('utf-8', 'replace') for form in forms]

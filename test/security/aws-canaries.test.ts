@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { AWS_REGION, left } from '../e2e/aws-project.ts';
 import { errorAnswer } from '../fakes/moto/answers.ts';
 import { describeWithMoto } from '../fakes/moto/suite.ts';
-import { double, expectNowhereElse, LONG, scene, storedBy, withIam } from './aws-scene.ts';
+import { double, expectNowhereElse, LONG, scene, SECRETS, storedBy, withIam } from './aws-scene.ts';
 import { heldIn } from './canary.ts';
 import type { Look } from './traffic.ts';
 
@@ -14,12 +14,7 @@ name: vault
 provider: aws
 ttl: 1h
 tags: { team: blue }
-secrets:
-  made: { generate: 40 }
-  typed: { env: TYPED }
-  filed: { file: filed.txt }
-  said: { command: sh said.sh }
-services:
+${SECRETS}services:
   web:
     run: 'echo "in the log: $GOT $(cat "$FILED_FILE") $SAID $MADE"; exec sleep 1000'
     instanceTypes: [m5.large]

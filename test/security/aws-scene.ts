@@ -17,6 +17,14 @@ import { captureTraffic, type Exchange, type Look } from './traffic.ts';
 export const LONG = { timeout: 180_000 };
 const DIST = join(import.meta.dirname, '../../dist');
 
+/** The secrets of a spec, from where the user of a scene has them. */
+export const SECRETS = `secrets:
+  made: { generate: 40 }
+  typed: { env: TYPED }
+  filed: { file: filed.txt }
+  said: { command: sh said.sh }
+`;
+
 /** The program that tells a secret, and what it was shown of the other ones by its parent and its own environment. */
 const SAID = `tr '\\0' '\\n' < /proc/$PPID/cmdline > seen-of-parent
 env > seen-in-environment
@@ -40,7 +48,7 @@ export interface Scene {
 
 /**
  * A user with four secrets and a key, whose commands speak to AWS through a proxy that hears all.
- * @param spec names the secrets `made`, `typed`, `filed` and `said`, from where the user has them
+ * @param spec has SECRETS
  */
 export async function scene(upstream: string, spec: string, look: Look = () => undefined): Promise<Scene> {
   const values = new Map(['TYPED', 'FILED', 'TOLD', 'KEY'].map((name) => [name, canary(name.toLowerCase())]));

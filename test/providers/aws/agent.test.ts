@@ -118,13 +118,13 @@ describe.skipIf(!hasPython)('the agent on an instance', () => {
       encodeURIComponent(WORD),
       WORD.replace('é', '\\u00e9').replaceAll('"', '\\"'),
     ];
-    const ask = (run: unknown) => machine.agent('exec', [encoded(run), 'masked'], { HOME: machine.root });
+    const ask = (run: unknown) => machine.agent('exec', [encoded(run), 'masked']);
     const shown = await ask(['sh', '-c', 'printf "%s\\n" "$@"; cat "$KEY_FILE" >&2; exit 3', 'sh', ...written]);
     expect(shown).toMatchObject({ code: 3, stdout: '***\n***\n***\n***\n' });
-    expect(shown.stderr).toMatch(/^\*+\n?$/);
-    // Also across the pieces in which output arrives.
-    const pieces = await ask('head -c 65530 /dev/zero | tr "\\0" x; printf %s "$DB_PASSWORD"; head -c 10 /dev/zero | tr "\\0" y');
-    expect(pieces.stdout).toBe(`${'x'.repeat(65_530)}***${'y'.repeat(10)}`);
+    expect(shown.stderr).toBe('***');
+    // In one write, of which 64 KiB go into the pipe at once: the value is in two pieces.
+    const long = '{ head -c 65530 /dev/zero | tr "\\0" x; printf %s "$DB_PASSWORD"; } > long; dd if=long bs=1M status=none';
+    expect((await ask(long)).stdout).toBe(`${'x'.repeat(65_530)}***`);
     expect(await ask('kill -9 $$')).toMatchObject({ code: 137 });
     expect(await ask(['no-such-program'])).toMatchObject({ code: 127, stderr: expect.stringContaining('no-such-program') });
     expect((await machine.agent('exec', [encoded('echo "$DB_PASSWORD"')])).stdout).toBe(`${WORD}\n`);

@@ -157,12 +157,17 @@ describe('what only the instance can tell', () => {
     const id = world.living()[0]?.id ?? '';
     world.ec2.outside.print(id, line({ step: 'boot', ok: true }));
     await world.until(web, ({ reason }) => reason.includes('boot is done'));
+    for (let look = 0; look < 20; look++) {
+      await world.ec2.advance(1_000);
+      await world.observe(web);
+    }
     world.ec2.outside.shutDown(id);
     // AWS posts it shortly after the end.
     const waits = await world.until(web, ({ reason }) => reason.includes('waiting for its console'));
     expect([waits.state, waits.failure]).toEqual(['stopping', undefined]);
     world.ec2.outside.print(id, line({ step: 'bootstrap/install', ok: false, class: 'exit-nonzero', message: 'it ended with 1' }));
-    expect(await world.until(web, ({ failure }) => failure !== undefined)).toMatchObject({ failure: { class: 'exit-nonzero' } });
+    const seen = await world.until(web, ({ failure }) => failure !== undefined, 2_000);
+    expect(seen).toMatchObject({ failure: { class: 'exit-nonzero' } });
   });
 
   test('of a machine that ended itself without a word that is told, but not before its console had time', async () => {

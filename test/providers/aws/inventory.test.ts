@@ -126,9 +126,11 @@ describe('what AWS has of us, with no record', () => {
     world.ec2.script({ action: 'ListSchedules', fault: 'denied' });
     expect(await world.provider.inventory({ beyond }, world.call)).toEqual([]);
     expect(unasked).toContainEqual(expect.objectContaining({ kind: 'keeper', fault: expect.objectContaining({ kind: 'denied' }) }));
-    // Who says that it is used is not contented with less.
-    world.ec2.script({ action: 'ListSchedules', fault: 'denied' });
-    await expect(colleague.inventory({}, world.call)).rejects.toMatchObject({ kind: 'denied' });
+    // Who says that it is used is not contented with less, however far it looks.
+    for (const scope of [{}, { beyond }]) {
+      world.ec2.script({ action: 'ListSchedules', fault: 'denied' });
+      await expect(colleague.inventory(scope, world.call)).rejects.toMatchObject({ kind: 'denied' });
+    }
     expect(await world.provider.reclaim(found, world.call)).toBe('absent');
     expect(world.ec2.snapshot().schedules).toEqual([]);
   });

@@ -69,9 +69,13 @@ export class Consoles {
   async lastWords(machine: Machine, call: Call): Promise<{ readonly lines: readonly ConsoleLine[]; readonly mayCome: boolean }> {
     const now = call.clock.now();
     const entry = this.#entry(machine.id);
-    if (entry.endedBy === undefined) Object.assign(entry, { endedBy: now, nextAt: now, pause: FIRST_PAUSE_MS });
+    if (entry.endedBy === undefined) {
+      entry.endedBy = now;
+      entry.nextAt = now;
+      entry.pause = FIRST_PAUSE_MS;
+    }
     const lines = await this.lines(machine, call);
-    const endedAt = Math.min(machine.endedAt ?? now, entry.endedBy ?? now);
+    const endedAt = Math.min(machine.endedAt ?? now, entry.endedBy);
     const said = lines.some(({ step, ok }) => !ok || step === 'start');
     return { lines, mayCome: !said && now - endedAt < LAST_WORDS_MS };
   }

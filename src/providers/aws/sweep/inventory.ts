@@ -61,10 +61,9 @@ function optional(
   call: Call,
 ): readonly Promise<readonly Found[]>[] {
   const { beyond } = scope;
-  if (beyond === undefined && !configured) return [];
-  const list = OPTIONAL[kind](cloud, scope, call);
-  if (beyond === undefined) return [list];
-  const told = list.catch((thrown: unknown) => {
+  if (configured) return [OPTIONAL[kind](cloud, scope, call)];
+  if (beyond === undefined) return [];
+  const told = OPTIONAL[kind](cloud, scope, call).catch((thrown: unknown) => {
     if (call.signal.aborted || !(thrown instanceof Fault)) throw thrown;
     beyond({ kind, place: { region: cloud.region }, fault: thrown });
     return [];
