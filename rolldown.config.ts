@@ -1,4 +1,5 @@
-import { defineConfig, type OutputBundle, type RolldownOptions } from 'rolldown';
+import { createHash } from 'node:crypto';
+import { defineConfig, type OutputBundle, type PluginContext, type RolldownOptions } from 'rolldown';
 
 const COMMANDER = /node_modules[/\\]commander[/\\]/;
 
@@ -15,7 +16,14 @@ const shared = {
   platform: 'node',
   // The SDK's ES modules can be shaken: a tenth of the EC2 client is left, which is less to load.
   resolve: { mainFields: ['module', 'main'] },
-  output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', minify: { compress: true, mangle: false, codegen: true } },
+  output: {
+    dir: 'dist',
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    // Native imports would load Node's other module system, which takes longer than most of what is imported.
+    dynamicImportInCjs: false,
+    minify: { compress: true, mangle: false, codegen: true },
+  },
 } satisfies RolldownOptions;
 
 // One character outside Latin-1 has Node keep, hash and scan a whole file at two bytes each; in what we print they stand in literals only.
@@ -30,24 +38,46 @@ const ascii = {
   },
 };
 
+/** The digest of an entry and all its chunks, beside it: compiled code that is kept is that of one build (bin/load.js). */
+const buildId = {
+  name: 'build-id',
+  generateBundle(this: PluginContext, _options: unknown, bundle: OutputBundle) {
+    const chunks = Object.values(bundle).flatMap((chunk) => (chunk.type === 'chunk' ? [chunk] : []));
+    const hash = createHash('sha256');
+    for (const { fileName, code } of chunks.toSorted((a, b) => (a.fileName < b.fileName ? -1 : 1))) hash.update(`${fileName}\n${code}\n`);
+    const entry = chunks.find(({ isEntry }) => isEntry)?.name;
+    this.emitFile({ type: 'asset', fileName: `${entry}.id`, source: `${hash.digest('hex').slice(0, 32)}\n` });
+  },
+};
+
+/** Builtins that are loaded when they are first used, by the functions that are imported from them. */
+type Later = Readonly<Record<string, readonly string[]>>;
+
+/** Takes a millisecond to load; `ls` reads nothing that way, and `down` nothing before the services have their signal. */
+const LATER: Later = {
+  'node:fs/promises': 'access chmod cp lstat mkdir mkdtemp open readdir readFile realpath rename rm stat statfs unlink writeFile'.split(
+    ' ',
+  ),
+};
+
 /**
- * What libraries of the keeper import and its start has no need for, by the names that they use: node:http2 and its like take longer to load
- * than the keeper's own code, and a first `up` waits for that. In one file every import would stand at the top.
+ * What libraries of the keeper import and its start has no need for: node:http2 and its like take longer to load than the keeper's own code,
+ * and a first `up` waits for that. In one file every import would stand at the top.
  */
-const LATER: Readonly<Record<string, readonly string[]>> = {
+const LATER_IN_KEEPER: Later = {
   'node:child_process': ['ChildProcess', 'execFile', 'execFileSync', 'spawn', 'spawnSync'],
   'node:http2': [],
   'node:https': ['request'],
   'node:v8': ['serialize'],
 };
 
-const laterBuiltins = {
+const laterBuiltins = (later: Later) => ({
   name: 'later-builtins',
-  resolveId: (source: string) => (source in LATER ? `\0later:${source}` : null),
+  resolveId: (source: string) => (source in later ? `\0later:${source}` : null),
   load: (id: string) => {
     const source = id.replace('\0later:', '');
     if (source === id) return null;
-    const names = (LATER[source] ?? []).map(
+    const names = (later[source] ?? []).map(
       (name) => `export function ${name}(...args) { return new.target ? new (loaded().${name})(...args) : loaded().${name}(...args); }`,
     );
     return [
@@ -56,7 +86,7 @@ const laterBuiltins = {
       'export default new Proxy({}, { get: (_, name) => loaded()[name] });',
     ].join('\n');
   },
-};
+});
 
 export default defineConfig([
   {
@@ -64,6 +94,8 @@ export default defineConfig([
     input: { main: 'src/cli/main.ts' },
     plugins: [
       ascii,
+      buildId,
+      laterBuiltins(LATER),
       {
         // Commander loads node:child_process (4 ms at every start) for subcommands that are programs of their own; spin has none.
         name: 'commander-without-child-process',
@@ -91,7 +123,7 @@ export default defineConfig([
   {
     ...shared,
     input: { keeper: 'src/cli/keeper.ts' },
-    plugins: [ascii, laterBuiltins],
+    plugins: [ascii, buildId, laterBuiltins(LATER_IN_KEEPER)],
     // In one file, because a keeper lives for hours: an update of spin must not take a part from under it that it has yet to load.
     output: { ...shared.output, codeSplitting: false },
   },

@@ -7,6 +7,10 @@ if (major < 22 || (major === 22 && minor < 19) || major === 23) {
   process.stderr.write('spin needs Node 22.19 or later (not 23); this is v' + process.versions.node + '\n');
   process.exitCode = 2;
 } else {
-  require('./compile-cache.js');
-  require('../dist/main.cjs').main(require('node:path').dirname(__dirname));
+  var path = require('node:path');
+  var root = path.dirname(__dirname);
+  var command = /^[a-z]{1,20}$/.test(process.argv[2]) ? process.argv[2] : 'spin';
+  require('./load.js')
+    .load(path.join(root, 'dist', 'main.cjs'), command)
+    .main(root);
 }

@@ -17,13 +17,11 @@ import { type World, processWorld } from './world.ts';
 
 /** Runs one command line in this process and ends it with the right exit code, everything printed. */
 export async function runShell(argv: readonly string[], root: string): Promise<void> {
-  const exit = await runIn(processWorld(argv, root), STDOUT);
+  const exit = await runIn(processWorld(argv, root), { stdout: 1, stderr: 2 });
   process.exitCode = exit;
   // Everything is flushed. A handle that a use case left behind must not keep a finished command alive.
   process.exit();
 }
-
-const STDOUT = 1;
 
 interface Desk {
   readonly world: World;
@@ -33,11 +31,15 @@ interface Desk {
 
 /**
  * Runs one command line in a world; everything is written when it resolves.
- * @param stdout the descriptor that the world's standard output leads to, where it is one of this process
+ * @param descriptors what the world's streams lead to, where they are those of this process
  * @returns the exit code
  */
-export async function runIn(world: World, stdout?: number): Promise<number> {
-  const desk: Desk = { world, stdout: writerOn(() => world.stdout, stdout), stderr: writerOn(() => world.stderr) };
+export async function runIn(world: World, descriptors?: { readonly stdout: number; readonly stderr: number }): Promise<number> {
+  const desk: Desk = {
+    world,
+    stdout: writerOn(() => world.stdout, descriptors?.stdout),
+    stderr: writerOn(() => world.stderr, descriptors?.stderr),
+  };
   const { argv } = world;
   let parsed: Parsed | undefined;
   try {
@@ -66,7 +68,13 @@ type Run = Extract<Parsed, { kind: 'run' }>;
 
 async function runCommand(desk: Desk, command: Command, input: Run['input'], globals: Globals): Promise<number> {
   const { world } = desk;
-  const reporter = makeReporter({ stream: () => world.stderr, env: world.env, globals, live: command.mutates });
+  const reporter = makeReporter({
+    stderr: desk.stderr,
+    stream: () => world.stderr,
+    env: world.env,
+    globals,
+    live: command.mutates,
+  });
   // Who interrupts a question reads of it once, when it ends the command.
   let asking = false;
   const interrupt = listenForSignals(

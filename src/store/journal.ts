@@ -1,5 +1,5 @@
 import { closeSync, type FSWatcher, openSync, readdirSync, readSync, statSync, watch } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type Clock, parseTime } from '../core/clock.ts';
 import { systemCode } from '../core/errors.ts';
 import { EVENTS, type SpinEvent } from '../core/events.ts';
@@ -23,12 +23,12 @@ const ENDING = '.ndjson';
 
 /** The journal of one incarnation: `<dir>/journals/<id>/<incarnation>.ndjson`, where it stays after the release. */
 export function journalFile(dir: string, id: SpinId, incarnation: Incarnation): string {
-  return join(journalFolder(dir, id), `${incarnation}${ENDING}`);
+  return `${journalFolder(dir, id)}/${incarnation}${ENDING}`;
 }
 
 /** The folder of all journals of a spin ID. */
 export function journalFolder(dir: string, id: SpinId): string {
-  return join(dir, 'journals', id);
+  return `${dir}/journals/${id}`;
 }
 
 /** The incarnations that have a journal, oldest first. @throws system errors */
@@ -48,25 +48,19 @@ export function journaled(dir: string, id: SpinId): readonly Incarnation[] {
 /** Opens a journal for appending; several processes may. The file and its folder are made with the first event. */
 export function openJournal(file: string): Journal {
   return {
-    append: (event) => {
-      try {
-        keep(file, JSON.stringify(event));
-      } catch {
-        // An event that is no JSON tells nothing.
-      }
-    },
+    append: (event) => keep(file, event),
   };
 }
 
-/** Lines that this process has yet to write, by file. */
-const unwritten = new Map<string, string[]>();
+/** Events that this process has yet to write, by file. */
+const unwritten = new Map<string, SpinEvent[]>();
 let endsWatched = false;
 
-function keep(file: string, line: string): void {
-  const lines = unwritten.get(file);
-  if (lines !== undefined) return void lines.push(line);
+function keep(file: string, event: SpinEvent): void {
+  const events = unwritten.get(file);
+  if (events !== undefined) return void events.push(event);
   if (unwritten.size === 0) setImmediate(flushJournals);
-  unwritten.set(file, [line]);
+  unwritten.set(file, [event]);
   // Whatever ends this process, but a kill.
   if (!endsWatched) process.once('exit', flushJournals);
   endsWatched = true;
@@ -74,13 +68,23 @@ function keep(file: string, line: string): void {
 
 /** Writes what was appended to the journals in this process. Never throws. */
 export function flushJournals(): void {
-  for (const [file, lines] of unwritten) {
+  for (const [file, events] of unwritten) {
     unwritten.delete(file);
     try {
-      appendText(file, lines.join('\n'));
+      const lines = events.flatMap(lineOf);
+      if (lines.length > 0) appendText(file, lines.join('\n'));
     } catch {
       // The journal is derived: a full disk must stop the record's next write, not the work under way.
     }
+  }
+}
+
+/** An event that is no JSON tells nothing. */
+function lineOf(event: SpinEvent): readonly string[] {
+  try {
+    return [JSON.stringify(event)];
+  } catch {
+    return [];
   }
 }
 

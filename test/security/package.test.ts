@@ -31,10 +31,10 @@ const PUBLISHED: readonly RegExp[] = [
   /^LICENSE$/,
   /^spin\.schema\.json$/,
   /^spin\.config\.example\.yaml$/,
-  /^bin\/(?:spin|keeper|compile-cache)\.js$/,
+  /^bin\/(?:spin|keeper|load)\.js$/,
   // Says that the files beside it are CommonJS.
   /^bin\/package\.json$/,
-  /^dist\/(?:main|keeper)\.cjs$/,
+  /^dist\/(?:main|keeper)\.(?:cjs|id)$/,
   /^dist\/chunks\/[\w.-]+\.cjs$/,
   /^templates\/[a-z-]+\/(?:[\w.-]+\/)*(?:spin\.yaml|[\w.-]+\.(?:cjs|sh|py|tar\.gz|yaml|tmpl|service))$/,
 ];

@@ -1,10 +1,13 @@
 import type { Globals } from '../program.ts';
+import type { Writer } from '../output.ts';
 import { takesColour } from '../text/style.ts';
 import type { Outgoing } from '../world.ts';
 import { plainReporter } from './plain.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface ReporterSetup {
+  readonly stderr: Writer;
+  /** What `stderr` writes to, for what moves on a terminal. */
   readonly stream: () => Outgoing;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly globals: Globals;
@@ -13,11 +16,11 @@ export interface ReporterSetup {
 }
 
 /** A live list on a terminal, one line per change elsewhere, nothing with --quiet or JSON. */
-export function makeReporter({ stream, env, globals, live }: ReporterSetup): Reporter {
-  const plain = plainReporter(stream, globals.verbose);
+export function makeReporter({ stderr, stream, env, globals, live }: ReporterSetup): Reporter {
+  const plain = plainReporter((text) => stderr.write(text), globals.verbose);
   if (globals.quiet || globals.output === 'json') return { ...plain, event: () => undefined };
   // Without colour the list still moves; on a dumb terminal or in CI it cannot.
-  if (!live || !takesColour(stream(), { ...env, NO_COLOR: '' }, true)) return plain;
+  if (!live || !takesColour(stderr.screen(), { ...env, NO_COLOR: '' }, true)) return plain;
   return whenLoaded(
     import('./terminal.ts').then(({ terminalReporter }) =>
       terminalReporter(stream(), { verbose: globals.verbose, colour: takesColour(stream(), env, globals.colour) }),

@@ -2,26 +2,41 @@ import { parseTime } from '../../core/clock.ts';
 import { EVENTS, type SpinEvent } from '../../core/events.ts';
 import { clean } from '../text/clean.ts';
 import { storyteller, withSubject } from '../text/tell.ts';
-import type { Outgoing } from '../world.ts';
 import type { Reporter } from './reporter.ts';
 
-/** One line per change, with the seconds since the first: `   0.34s  web  service.web@1: ready after 310ms`. */
-export function plainReporter(stream: () => Outgoing, verbose: boolean): Reporter {
+/** No reader notices so little, and what a line tells of, such as twenty services that are asked to end, goes first. */
+const SOON_MS = 100;
+
+/**
+ * One line per change, with the seconds since the first: `   0.34s  web  service.web@1: ready after 310ms`. Lines that come close together
+ * are one write.
+ */
+export function plainReporter(write: (text: string) => unknown, verbose: boolean): Reporter {
   const story = storyteller(verbose);
   let began: number | undefined;
-  const write = (line: string): void => {
-    stream().write(`${line}\n`);
+  let untold: (() => string)[] = [];
+  let soon: NodeJS.Timeout | undefined;
+  const tell = (): void => {
+    clearTimeout(soon);
+    soon = undefined;
+    const lines = untold.map((lineOf) => `${lineOf()}\n`);
+    untold = [];
+    if (lines.length > 0) write(lines.join(''));
+  };
+  const keep = (lineOf: () => string): void => {
+    untold.push(lineOf);
+    soon ??= setTimeout(tell, SOON_MS);
   };
   return {
     event(event) {
-      began ??= parseTime(event.time);
+      const from = (began ??= parseTime(event.time));
       if (shown(event, verbose))
-        write(`${seconds(parseTime(event.time) - began)}  ${event.id}  ${clean(withSubject(event, story(event)))}`);
+        keep(() => `${seconds(parseTime(event.time) - from)}  ${event.id}  ${clean(withSubject(event, story(event)))}`);
     },
-    note: (line) => write(clean(line)),
-    pause: () => undefined,
-    done: () => undefined,
-    abandon: () => undefined,
+    note: (line) => keep(() => clean(line)),
+    pause: tell,
+    done: tell,
+    abandon: tell,
   };
 }
 

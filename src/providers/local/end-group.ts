@@ -13,6 +13,8 @@ export interface GroupEnd {
    * without a leader believed to be ours; later the number may have come round to somebody else.
    */
   readonly leaderJustSeen?: boolean;
+  /** Settles when the leader has ended, where this process is its parent and so is told. */
+  readonly ended?: Promise<unknown> | undefined;
   /** True where the caller is certainly not in the group itself: the group is signalled before the process table is read. */
   readonly atOnce?: boolean;
   readonly owns: (marked: Marked) => boolean;
@@ -23,7 +25,7 @@ export interface GroupEnd {
 
 const KILL_WAIT_MS = 5_000;
 /** How long a leader that was signalled at once may take before the process table is read: most end sooner, and quicker undisturbed. */
-const UNDISTURBED_MS = 40;
+const UNDISTURBED_MS = 60;
 const FIRST_LOOK_MS = 8;
 
 /**
@@ -35,11 +37,7 @@ export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readon
   const signalled = new Set<number>();
   const deadline = clock.now() + target.timeoutMs;
   const asked = target.atOnce === true && target.timeoutMs > 0 && signalGroup(target.leader, target.signal);
-  if (asked && target.leader !== undefined) {
-    // Who ends at the same moment is signalled before anybody is looked at.
-    await new Promise((resolve) => setImmediate(resolve));
-    await gone([target.leader], Math.min(deadline, clock.now() + UNDISTURBED_MS), clock, FIRST_LOOK_MS);
-  }
+  if (asked && target.leader !== undefined) await undisturbed(target.leader, target.ended, deadline, clock);
   let left = membersOf(target, await freshProcesses());
   while (left.length > 0 && clock.now() < deadline) {
     // Asked twice, a program may take it for a demand to drop everything.
@@ -64,6 +62,29 @@ export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readon
     }
   }
   return { killed };
+}
+
+/** The ends that are waited for before anybody reads the process table. */
+const leaving = new Set<Promise<unknown>>();
+
+/** Waits for the end of a leader that was just signalled, and of those that were at the same moment: a pass costs as much as several ends. */
+async function undisturbed(leader: Identity, ended: Promise<unknown> | undefined, deadline: number, clock: Clock): Promise<void> {
+  // Who ends at the same moment is signalled before anybody is looked at.
+  await new Promise((resolve) => setImmediate(resolve));
+  const until = Math.min(deadline, clock.now() + UNDISTURBED_MS);
+  const left = ended === undefined ? gone([leader], until, clock, FIRST_LOOK_MS) : settledBy(ended, until, clock);
+  leaving.add(left);
+  await left.finally(() => leaving.delete(left));
+  await Promise.all(leaving);
+}
+
+/** Waits until a promise has settled, at the latest until `deadline`. */
+async function settledBy(promise: Promise<unknown>, deadline: number, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(Math.max(0, deadline - clock.now()), over.signal);
+  await Promise.allSettled([Promise.race([promise, late])]);
+  over.abort();
+  await late.catch(() => undefined);
 }
 
 /** The running processes that a target means: its group and session, and whatever carries its mark. */

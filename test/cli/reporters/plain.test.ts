@@ -1,6 +1,8 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { makeReporter } from '../../../src/cli/reporters/choose.ts';
+import { writerOn } from '../../../src/cli/output.ts';
+import { plainReporter } from '../../../src/cli/reporters/plain.ts';
 import type { Globals } from '../../../src/cli/program.ts';
 import { event } from './events.ts';
 
@@ -8,7 +10,13 @@ const GLOBALS: Globals = { output: 'text', quiet: false, verbose: false, colour:
 
 function told(globals: Partial<Globals>): string {
   const stream = new PassThrough();
-  const reporter = makeReporter({ stream: () => stream, env: {}, globals: { ...GLOBALS, ...globals }, live: true });
+  const reporter = makeReporter({
+    stderr: writerOn(() => stream),
+    stream: () => stream,
+    env: {},
+    globals: { ...GLOBALS, ...globals },
+    live: true,
+  });
   reporter.event(event(0, { type: 'lease.acquired' }));
   reporter.event(event(10, { type: 'resource.creating', resource: 'service.web@1' }));
   reporter.event(
@@ -38,12 +46,13 @@ describe('the story without a terminal', () => {
 
   it('leaves to the error what failed first, and tells of others', () => {
     const stream = new PassThrough();
-    const reporter = makeReporter({ stream: () => stream, env: {}, globals: GLOBALS, live: true });
+    const reporter = makeReporter({ stderr: writerOn(() => stream), stream: () => stream, env: {}, globals: GLOBALS, live: true });
     const fault = (message: string) => ({ class: 'exit-nonzero' as const, message });
     reporter.event(event(0, { type: 'resource.failed', resource: 'service.a@1', fault: fault('no database') }));
     reporter.event(event(0, { type: 'resource.failed', resource: 'service.b@1', fault: fault('no disk') }));
     reporter.event(event(0, { type: 'spin.failed', fault: fault('no database') }));
     reporter.event(event(0, { type: 'instance.restarted', instance: 'c@1.1', data: { restarts: 3 } }));
+    reporter.done();
     expect(String(stream.read())).toBe(
       [
         '   0.00s  web  service.a@1: failed (exit-nonzero)',
@@ -53,6 +62,24 @@ describe('the story without a terminal', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('is told soon, and in one write what comes close together', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const writes: string[] = [];
+    const reporter = plainReporter((text) => writes.push(text), false);
+    reporter.event(event(0, { type: 'resource.releasing', resource: 'service.a@1' }));
+    reporter.event(event(1, { type: 'resource.releasing', resource: 'service.b@1' }));
+    expect(writes).toEqual([]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toEqual(['   0.00s  web  service.a@1: releasing\n   0.00s  web  service.b@1: releasing\n']);
+    reporter.note('stopping');
+    reporter.pause();
+    expect(writes.slice(1)).toEqual(['stopping\n']);
+    reporter.done();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes.length).toBe(2);
   });
 
   it('has details only when asked', () => {

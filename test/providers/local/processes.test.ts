@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { ManualClock } from '../../fakes/clock.ts';
 import { endGroup } from '../../../src/providers/local/end-group.ts';
 import { MARK_VARIABLE, parseMark, RUN_VARIABLE, writeMark } from '../../../src/providers/local/layout.ts';
 import { readListeners } from '../../../src/providers/local/listeners.ts';
@@ -77,6 +78,40 @@ test('a stopped process is ended too', async () => {
   await endGroup({ owns: ({ mark }) => mark.state === marked.state, signal: 'SIGTERM', timeoutMs: 5_000 }, systemClock);
   expect(new ProcessTable().find(child.pid ?? 0)).toBeUndefined();
 });
+
+test('who was signalled at the same moment is let end before anybody is looked at, but not for long', async () => {
+  const clock = new ManualClock();
+  const [quick, slow] = await Promise.all([
+    led("process.on('SIGTERM', () => process.exit())"),
+    led("process.on('SIGTERM', () => console.log('asked')); process.on('SIGUSR2', () => process.exit())"),
+  ]);
+  const order: string[] = [];
+  const end = async ({ leader, ended }: typeof quick, name: string): Promise<void> => {
+    await endGroup({ leader, ended, atOnce: true, owns: () => false, signal: 'SIGTERM', timeoutMs: 10_000 }, clock);
+    order.push(name);
+  };
+  const asked = new Promise((resolve) => slow.child.stdout?.once('data', resolve));
+  const ends = [end(quick, 'quick'), end(slow, 'slow')];
+  await Promise.all([asked, quick.ended]);
+  await systemClock.sleep(50);
+  expect(order).toEqual([]);
+  await clock.advance(60);
+  await expect.poll(() => order).toEqual(['quick']);
+  slow.child.kill('SIGUSR2');
+  await slow.ended;
+  await clock.advance(100);
+  await Promise.all(ends);
+});
+
+/** A process that leads its own group and does something once it runs. */
+async function led(script: string) {
+  const child = start(process.execPath, ['-e', `${script}; setInterval(() => undefined, 1_000); console.log('runs')`], {});
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  const leader = identify(child.pid ?? 0);
+  if (leader === undefined) throw new Error('it does not run');
+  return { child, ended, leader };
+}
 
 test.for([
   ['127.0.0.1', '127.0.0.1'],

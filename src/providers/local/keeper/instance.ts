@@ -30,6 +30,8 @@ export class Instance {
   #ending: Promise<void> | undefined;
   /** This keeper saw the leader of the present start alive. */
   #sawLeader = false;
+  /** Settles when the leader of the present start has ended, where this keeper started it. */
+  #exited: Promise<Exit> | undefined;
   /** The present start is ended by this keeper, which told why. */
   #endsRun = false;
   /** It was healthy once, in this or an earlier start. */
@@ -230,6 +232,7 @@ export class Instance {
     signal.throwIfAborted();
     const { identity, exited } = startProcess({ command: this.#commands.line, ...surroundings });
     this.#sawLeader = true;
+    this.#exited = exited;
     this.#note({
       process: identity,
       startedAt: clock.now(),
@@ -329,10 +332,8 @@ export class Instance {
   async #clearRun(signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
     const { process: leader, run } = this.state;
     const owns = (marked: Marked): boolean => this.#isMine(marked) && marked.run === run;
-    await endGroup(
-      { ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, atOnce: true, owns, signal, timeoutMs },
-      this.#house.clock,
-    );
+    const own = { ...(leader === undefined ? {} : { leader }), leaderJustSeen: this.#sawLeader, ended: this.#exited };
+    await endGroup({ ...own, atOnce: true, owns, signal, timeoutMs }, this.#house.clock);
   }
 
   /** Ends all that carries the mark of this instance: its process, what escaped, what bootstrap steps left in the background. */
@@ -340,7 +341,8 @@ export class Instance {
     const { process: leader } = this.state;
     const { signal, timeoutMs } = this.#wanted.service.drain;
     const owns = (marked: Marked): boolean => this.#isMine(marked);
-    await endGroup({ ...(leader === undefined ? {} : { leader }), atOnce: true, owns, signal, timeoutMs }, this.#house.clock);
+    const own = { ...(leader === undefined ? {} : { leader }), ended: this.#exited };
+    await endGroup({ ...own, atOnce: true, owns, signal, timeoutMs }, this.#house.clock);
   }
 
   #isMine({ mark }: Marked): boolean {
