@@ -16,7 +16,7 @@ export async function measureListing(folder: BenchFolder, rounds: number): Promi
     for (const args of COMMANDS) {
       for (const count of COUNTS) {
         const { ms } = runAlone(spin(folder, args, { SPIN_STATE: states.get(count) ?? '' }));
-        // The round before the first fills the compile cache and the page cache.
+        // The round before the first leaves compiled code for the next, and fills the page cache.
         if (round >= 0) timings.set(keyOf(args, count), [...(timings.get(keyOf(args, count)) ?? []), ms]);
       }
     }

@@ -8,7 +8,7 @@ import { emptyNode, spin } from './spin.ts';
 export async function measureStartup(folder: BenchFolder, rounds: number): Promise<Section> {
   const state = await writeRecords(folder, 100);
   const commands = [emptyNode(folder), spin(folder, ['--version']), spin(folder, ['ls'], { SPIN_STATE: state })] as const;
-  // The first run of each fills the compile cache and the page cache.
+  // The first run of each leaves its compiled code for the next, and fills the page cache.
   for (const command of commands) runAlone(command);
   const [empty, version, ls]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < rounds; round++) {

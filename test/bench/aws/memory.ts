@@ -39,7 +39,7 @@ export async function measureMemory(folder: BenchFolder, rounds: number): Promis
   }
 }
 
-/** The first run fills the compile cache. */
+/** The first run leaves its compiled code for the next. */
 async function unmeasured(ground: Ground, contender: AwsContender): Promise<void> {
   const { up, down } = await contender.prepare(COUNT, await ground.clear());
   await run(up);
