@@ -8,6 +8,7 @@ import type { Clouds } from '../cloud.ts';
 import { partitionOf } from '../names.ts';
 import type { AwsOptions } from '../options.ts';
 import { typesOf } from '../instances/pools.ts';
+import { isWithin } from '../kept-file.ts';
 import { type PriceEntries, type PriceEntry, priceFile, readPrices, writePrices } from './price-cache.ts';
 import { diskSize } from '../data/sources.ts';
 
@@ -127,7 +128,7 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
       region = await clouds.region(spec.region);
       const items = itemsOf(spec).filter(({ configured }) => configured === undefined || prices[configured] === undefined);
       if (items.length === 0) return;
-      const file = priceFile(options.cacheDir, region, options.env);
+      const file = priceFile(options, region);
       known = await readPrices(file);
       const now = call.clock.now();
       const due = items.filter(({ name, validMs }) => !isValid(known[name], validMs, now));
@@ -200,11 +201,6 @@ function imageOf({ cloud }: ServiceSpec, { settings }: AwsOptions): string {
 function isValid(entry: PriceEntry | undefined, validMs: number, now: number): boolean {
   if (entry === undefined) return false;
   return (entry.value !== undefined && isWithin(entry.at, validMs, now)) || isWithin(entry.triedAt ?? entry.at, NOTHING_VALID_MS, now);
-}
-
-/** A clock that was set back must not keep a price for ever. */
-function isWithin(at: number, ms: number, now: number): boolean {
-  return now >= at && now - at < ms;
 }
 
 /** Answers by name, all asked at once, within the time that a plan waits; undefined where there is none. */
