@@ -31,6 +31,12 @@ export interface Cloud {
   /** Account of the credentials; asked once per process. @throws Fault `denied` where there are no valid credentials */
   account(call: Call): Promise<string>;
 
+  /**
+   * Whose the credentials seem to be, without a question to AWS: tells accounts apart, and proves none. One account may go by several.
+   * @throws Fault `denied` where there are no credentials
+   */
+  caller(call: Call): Promise<string>;
+
   /** @throws Fault: see faults.ts for the kinds; `class` is the AWS error code; the call's abort reason */
   send<AnyIn extends object, AnyOut extends MetadataBearer, Config, In extends AnyIn, Out extends AnyOut>(
     service: Service<AnyIn, AnyOut, Config>,

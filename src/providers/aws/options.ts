@@ -7,7 +7,7 @@ export interface AwsOptions {
   readonly stateTag: string;
   /** Credentials, region, profile and endpoint are taken from here as the SDK's default chain reads them. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute folder for what may be lost: price lists, and the token buckets that all spin processes of this machine share. */
+  /** Absolute folder for what may be lost: prices, answers that rarely change, and the token buckets that all spin processes of this machine share. */
   readonly cacheDir: string;
   /** Version of spin, for the user agent. */
   readonly version: string;

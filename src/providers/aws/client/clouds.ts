@@ -13,7 +13,7 @@ import { connect, type Connection } from './clients.ts';
 import { createHandler, type Handler } from './handler.ts';
 import { tollsOf } from './rates.ts';
 import { regionOf } from './regions.ts';
-import { scopeOf } from './scope.ts';
+import { callerOf, scopeOf } from './scope.ts';
 import { send } from './send.ts';
 import { Sessions } from './sessions.ts';
 
@@ -76,6 +76,8 @@ function openCloud(region: string, { options, handler, buckets, sessions }: Shar
     options,
 
     account: (call) => accounts.get('', call, () => askAccount(cloud, sessions, call)),
+
+    caller: async (call) => callerOf((await sessions.get(call)).identity.accessKeyId),
 
     async send<AnyIn extends object, AnyOut extends MetadataBearer, Config, In extends AnyIn, Out extends AnyOut>(
       service: Service<AnyIn, AnyOut, Config>,

@@ -6,9 +6,14 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
  * What limits are counted by, as a relative folder: account, region and, where it is not the usual one, endpoint. IAM has no regions.
  */
 export function scopeOf(accessKeyId: string, region: string, service: string, endpoint: string | undefined): string {
-  const account = accountOfKey(accessKeyId) ?? `key-${digest(accessKeyId).slice(0, 12)}`;
+  const account = callerOf(accessKeyId);
   const where = service === 'IAM' ? 'global' : region;
   return endpoint === undefined ? `${account}/${where}` : `${account}/${where}-${digest(endpoint).slice(0, 12)}`;
+}
+
+/** Tells accounts apart: the account that the key names, or else the key, as a digest. Never a proof of an account. */
+export function callerOf(accessKeyId: string): string {
+  return accountOfKey(accessKeyId) ?? `key-${digest(accessKeyId).slice(0, 12)}`;
 }
 
 /**

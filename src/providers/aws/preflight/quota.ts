@@ -1,14 +1,13 @@
 import { DescribeInstancesCommand, EC2Client, type Instance } from '@aws-sdk/client-ec2';
-import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { OWNED } from '../../../core/tags.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
 import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
+import { type Answer, KeptAnswers } from '../kept-answers.ts';
 import { allPages } from '../pages.ts';
 import { type Quota, vcpuQuota } from '../quotas.ts';
-import { Remembered } from '../remembered.ts';
 import { Together } from '../together.ts';
-import { check, looked } from './checks.ts';
+import { check, judged, looked } from './checks.ts';
 import type { Launch } from './services.ts';
 import { typeFacts } from './types.ts';
 
@@ -19,11 +18,15 @@ interface Running {
   readonly incarnation: string | undefined;
 }
 
-const limits = new WeakMap<Cloud, Remembered<number | undefined>>();
+/** The value of each quota, by its code. It is raised on request, and whoever has waited for that is not refused by what was kept. */
+const limits = new KeptAnswers<number>({
+  name: 'quota',
+  validMs: 3_600_000,
+  valueIn: (value) => (typeof value === 'number' ? value : undefined),
+});
 const usages = new WeakMap<Cloud, Together<Running>>();
 const earlyRunning = aheadPerCloud<readonly Running[]>();
-/** The value of each quota, by its code. */
-const earlyLimits = aheadPerCloud<number | undefined>();
+const earlyLimits = aheadPerCloud<Answer<number>>();
 
 /**
  * Compares what a plan needs of each vCPU quota with what is left of it. A service counts with its first choice: the first type, spot
@@ -65,37 +68,50 @@ function quotasOf(wanted: readonly Wanted[]): ReadonlySet<Quota> {
   return new Set(wanted.flatMap(({ type, spot }) => vcpuQuota(type, spot) ?? []));
 }
 
-async function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly Wanted[], call: Call): Promise<readonly Check[]> {
+function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly Wanted[], call: Call): Promise<readonly Check[]> {
   const name = `quota ${quota.code}`;
-  const [limit, known] = await Promise.all([
-    earlyLimits(cloud).take(quota.code, call, () => limitOf(cloud, quota, call)),
-    typeFacts(
-      cloud,
-      wanted.map(({ type }) => type),
-      call,
-    ),
-  ]);
-  if (limit === undefined) return [check(name, true, `unknown: AWS names no value for ${quota.name}`)];
-  const needed = sum(wanted.map(({ type, count }) => (known.get(type)?.vcpus ?? 0) * count));
+  const types = wanted.map(({ type }) => type);
+  return judged(async (fresh) => {
+    const [limits, known] = await Promise.all([
+      fresh ? limitOf(cloud, quota, call, fresh) : earlyLimits(cloud).take(quota.code, call, () => limitOf(cloud, quota, call)),
+      typeFacts(cloud, types, call, fresh),
+    ]);
+    const kept = limits.kept || known.kept;
+    const limit = limits.values.get(quota.code);
+    if (limit === undefined) return { checks: [check(name, true, `unknown: AWS names no value for ${quota.name}`)], kept };
+    const needed = sum(wanted.map(({ type, count }) => (known.values.get(type)?.vcpus ?? 0) * count));
+    const { used, kept: counted } = await usedOf(cloud, spin, quota, call, fresh);
+    const detail = `${needed} vCPUs are wanted, ${used} of ${limit} are in use: ${quota.name}`;
+    const hint = `ask for more of ${quota.code} in Service Quotas, end what is not needed, or ask for less`;
+    return { checks: [check(name, used + needed <= limit, detail, hint)], kept: kept || counted };
+  });
+}
+
+/** How many vCPUs of a quota are in use by others than the spin itself, and whether that rests on kept answers. */
+async function usedOf(
+  cloud: Cloud,
+  spin: SpinRef,
+  quota: Quota,
+  call: Call,
+  fresh: boolean,
+): Promise<{ readonly used: number; readonly kept: boolean }> {
   const running = (await earlyRunning(cloud).take('', call, () => usageOf(cloud).of([''], call))).filter(
     ({ type, spot, incarnation }) => vcpuQuota(type, spot) === quota && incarnation !== spin.incarnation,
   );
-  const unknown = [...new Set(running.flatMap(({ vcpus, type }) => (vcpus === undefined ? [type] : [])))];
-  const others = unknown.length === 0 ? new Map() : await typeFacts(cloud, unknown, call);
-  const used = sum(running.map(({ type, vcpus }) => vcpus ?? others.get(type)?.vcpus ?? 0));
-  const detail = `${needed} vCPUs are wanted, ${used} of ${limit} are in use: ${quota.name}`;
-  return [
-    check(name, used + needed <= limit, detail, `ask for more of ${quota.code} in Service Quotas, end what is not needed, or ask for less`),
-  ];
+  const unknown = running.flatMap(({ vcpus, type }) => (vcpus === undefined ? [type] : []));
+  const others = unknown.length === 0 ? undefined : await typeFacts(cloud, unknown, call, fresh);
+  return { used: sum(running.map(({ type, vcpus }) => vcpus ?? others?.values.get(type)?.vcpus ?? 0)), kept: others?.kept === true };
 }
 
-function limitOf(cloud: Cloud, { code }: Quota, call: Call): Promise<number | undefined> {
-  const remembered = limits.get(cloud) ?? new Remembered();
-  limits.set(cloud, remembered);
-  return remembered.get(code, call, async () => {
+/** Service Quotas is loaded where a value is not kept: its SDK client is of no use to anything else. */
+function limitOf(cloud: Cloud, { code }: Quota, call: Call, fresh = false): Promise<Answer<number>> {
+  const ask = async () => {
+    const { GetServiceQuotaCommand, ServiceQuotasClient } = await import('@aws-sdk/client-service-quotas');
     const command = new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: code });
-    return (await cloud.send(ServiceQuotasClient, command, call)).Quota?.Value;
-  });
+    const value = (await cloud.send(ServiceQuotasClient, command, call)).Quota?.Value;
+    return new Map(value === undefined ? [] : [[code, value]]);
+  };
+  return limits.of(cloud, [code], call, ask, fresh);
 }
 
 /** What runs in the whole region, whoever it belongs to; all who ask at one time are given one answer. */
