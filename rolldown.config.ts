@@ -9,7 +9,7 @@ const START =
 
 // What stands between `down` and the first signal that it has sent: in one file for the same reason.
 const DOWN =
-  /src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault)\.ts$/;
+  /src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
 
 // CommonJS, because Node starts it several milliseconds sooner than ES modules.
 const shared = {
@@ -34,6 +34,16 @@ const ascii = {
     for (const chunk of Object.values(bundle)) {
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    }
+  },
+};
+
+/** As CommonJS is run, and bin/load.js does not have to make another text of so many characters at every start. */
+const wrapped = {
+  name: 'wrapped',
+  generateBundle: (_options: unknown, bundle: OutputBundle) => {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type === 'chunk') chunk.code = `(function (exports, require, module, __filename, __dirname) {${chunk.code}\n})`;
     }
   },
 };
@@ -94,6 +104,7 @@ export default defineConfig([
     input: { main: 'src/cli/main.ts' },
     plugins: [
       ascii,
+      wrapped,
       buildId,
       laterBuiltins(LATER),
       {
@@ -111,7 +122,7 @@ export default defineConfig([
       codeSplitting: {
         groups: [
           // Apart from the rest, so that `spin --version` loads nothing else.
-          { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$/, priority: 2 },
+          { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$|rolldown[/\\]runtime/, priority: 2 },
           { name: 'start', test: START, priority: 1 },
           { name: 'down', test: DOWN, priority: 1 },
           { name: 'program', test: /node_modules[/\\]commander[/\\]|src[/\\]cli[/\\]program\.ts$/, priority: 1 },
@@ -123,7 +134,7 @@ export default defineConfig([
   {
     ...shared,
     input: { keeper: 'src/cli/keeper.ts' },
-    plugins: [ascii, buildId, laterBuiltins(LATER_IN_KEEPER)],
+    plugins: [ascii, wrapped, buildId, laterBuiltins(LATER_IN_KEEPER)],
     // In one file, because a keeper lives for hours: an update of spin must not take a part from under it that it has yet to load.
     output: { ...shared.output, codeSplitting: false },
   },

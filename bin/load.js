@@ -19,7 +19,8 @@ const HEAD_BYTES = 16;
 const SMALL_BYTES = 4_096;
 
 /**
- * Runs a built module and what it requires. Loads what lies beside it, and builtins; nothing else is required in a build.
+ * Runs a built module and what it requires: CommonJS that is wrapped in `(function (exports, require, module, __filename, __dirname) {`
+ * and `})`. Loads what lies beside it, and builtins; nothing else is required in a build.
  * @param {string} entry absolute path; beside it stands the digest of its build, as `.id`
  * @param {string} use what it is run for, such as `down`: each use keeps the code that it needs
  * @param {number} [keepAfterMs] for what runs on: when its code is kept, beside at an early end
@@ -33,9 +34,8 @@ exports.load = function load(entry, use, keepAfterMs) {
     if (known !== undefined) return known.exports;
     const module = { exports: {} };
     modules.set(file, module);
-    // What is built is ASCII, of which this makes a string without looking at it.
-    const source = fs.readFileSync(file, 'latin1');
-    const wrapper = kept.compile(file, `(function (exports, require, module, __filename, __dirname) { ${source}\n})`);
+    // What is built is ASCII, of which this makes a string without looking at it, and wrapped, so that no second one is made.
+    const wrapper = kept.compile(file, fs.readFileSync(file, 'latin1'));
     const folder = path.dirname(file);
     const requires = (id) => (id.startsWith('.') ? run(path.join(folder, id)) : require(id));
     wrapper(module.exports, requires, module, file, folder);

@@ -12,7 +12,7 @@ import { faultNote, type Fields, fits, isMembers, maybe, number, oneOf, text } f
 export interface Journal {
   /**
    * Appends one event. Best effort: never throws, and is never waited for. What is appended in one turn of the event loop is one write at
-   * its end; before that, whoever reads in this process finds it nevertheless.
+   * the end of the next; before that, whoever reads in this process finds it nevertheless.
    */
   append(event: SpinEvent): void;
 }
@@ -59,7 +59,8 @@ let endsWatched = false;
 function keep(file: string, event: SpinEvent): void {
   const events = unwritten.get(file);
   if (events !== undefined) return void events.push(event);
-  if (unwritten.size === 0) setImmediate(flushJournals);
+  // A turn later, so that the request that an event foretells has left by then.
+  if (unwritten.size === 0) setImmediate(() => setImmediate(flushJournals));
   unwritten.set(file, [event]);
   // Whatever ends this process, but a kill.
   if (!endsWatched) process.once('exit', flushJournals);

@@ -19,17 +19,21 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 async function build(version: string, id = version): Promise<void> {
   const dist = join(root, 'dist');
   await mkdir(dist, { recursive: true });
-  await writeFile(join(dist, 'main.cjs'), `exports.main = (args) => require('./part.cjs').run(args);`);
+  await writeFile(join(dist, 'main.cjs'), wrapped(`exports.main = (args) => require('./part.cjs').run(args);`));
   await writeFile(join(dist, 'main.id'), `${id}\n`);
   await writeFile(
     join(dist, 'part.cjs'),
-    `${FILLER}function one() { return 'one'; }
+    wrapped(`${FILLER}function one() { return 'one'; }
 function two() { return 'two of ' + require('node:path').basename(__filename); }
 exports.run = ([what, exit = '0']) => {
   console.log('${version}', what === 'two' ? two() : one());
   process.exitCode = Number(exit);
-};`,
+};`),
   );
+}
+
+function wrapped(code: string): string {
+  return `(function (exports, require, module, __filename, __dirname) {${code}\n})`;
 }
 
 interface Ran {

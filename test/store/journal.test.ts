@@ -35,11 +35,13 @@ describe('a journal', () => {
     expect(readJournal(file)).toEqual([one, two]);
   });
 
-  it('is written at the end of the turn in which something was appended, in the order of the appends', async () => {
+  it('is written at the end of the turn after the one in which something was appended, in the order of the appends', async () => {
     const [file, other] = [freshFile(), freshFile()];
     openJournal(file).append(one);
     openJournal(other).append(two);
     openJournal(file).append(two);
+    expect(existsSync(file)).toBe(false);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(existsSync(file)).toBe(false);
     await new Promise((resolve) => setImmediate(resolve));
     expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(one)}\n${JSON.stringify(two)}\n`);

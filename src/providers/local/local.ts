@@ -6,23 +6,18 @@ import type { Spec } from '../../spec/spec.ts';
 import type { Shape } from '../../plan/build.ts';
 import { bindService } from '../bind.ts';
 import { Fault } from '../fault.ts';
-import type { Call, CreateRequest, Enforcer, Handle, Provider, SpinRef, Target } from '../provider.ts';
+import type { Call, CreateRequest, Enforcer, Handle, LogLine, LogQuery, Provider, SpinRef, Target } from '../provider.ts';
 import { askKeeper } from './control.ts';
-import { execInInstance } from './exec.ts';
 import { claimFence } from './fences.ts';
 import { inventory, reclaim } from './inventory.ts';
 import { askLiving, keeperConfig, type KeeperStart, makeFolder, startKeeper, writeKeeperFiles } from './keeper-start.ts';
-import { folderRedactor } from './keeper/logs.ts';
 import type { KeeperConfig, Wanted } from './keeper/state.ts';
 import { type SpinFolder, spinFolder } from './layout.ts';
-import { readLogs } from './log-reader.ts';
 import { observeTargets } from './observe.ts';
-import { preflight } from './preflight.ts';
 import { releaseKeeper, releaseUnkept } from './release.ts';
 import { destroySecret, issueSecret } from './secrets.ts';
 import { applyTogether, type Keeping, releaseTogether } from './together.ts';
 import { Told } from './told.ts';
-import { makeVolume, removeVolume, snapshotVolume, volumePath } from './volumes.ts';
 
 export interface LocalOptions {
   /** Absolute folder of the state location. */
@@ -48,10 +43,16 @@ export interface LocalOptions {
 
 /**
  * Services as process groups of this machine, under one keeper process per spin. Linux only: what a process is, who listens
- * on a port and what escaped is read from /proc.
+ * on a port and what escaped is read from /proc. What is not needed to end what runs is loaded by who needs it.
  */
 export function createLocalProvider(options: LocalOptions): Provider {
-  const folderOf = (spin: SpinRef): SpinFolder => spinFolder(options.stateDir, spin.id, spin.incarnation);
+  const folders = new Map<string, SpinFolder>();
+  const folderOf = ({ id, incarnation }: SpinRef): SpinFolder => {
+    const which = `${id}/${incarnation}`;
+    const known = folders.get(which) ?? spinFolder(options.stateDir, id, incarnation);
+    folders.set(which, known);
+    return known;
+  };
   const startOf = (spin: SpinRef): KeeperStart => ({
     command: options.keeperCommand,
     env: options.env,
@@ -74,7 +75,7 @@ export function createLocalProvider(options: LocalOptions): Provider {
     // The config has said all prices.
     quote: () => Promise.resolve(),
 
-    preflight: (spin, plan) => preflight(options, folderOf(spin), plan),
+    preflight: async (spin, plan) => (await import('./preflight.ts')).preflight(options, folderOf(spin), plan),
 
     create: (request, call) => {
       // Two calls for one resource are one: neither may find what the other has half done.
@@ -131,17 +132,23 @@ export function createLocalProvider(options: LocalOptions): Provider {
       return [{ name: 'keeper', armed: false, detail: asked.state === 'dead' ? 'the keeper is not running' : asked.reason }];
     },
 
-    // The keeper overwrites secrets some 0.1 s after they were printed; a reader must not be quicker.
-    logs: (spin, query, call) => readLogs(folderOf(spin).logs, query, call.clock, call.signal, folderRedactor(folderOf(spin))),
+    logs: (spin, query, call) => logsOf(folderOf(spin), query, call),
 
-    exec: (spin, request, call) => execInInstance(options, folderOf(spin), spin, request, call),
+    exec: async (spin, request, call) => (await import('./exec.ts')).execInInstance(options, folderOf(spin), spin, request, call),
 
     credentials: () => Promise.reject(new Fault('invalid', 'no-credentials', 'a local spin has no credentials: it runs as the user')),
 
     billed: () => Promise.reject(new Fault('invalid', 'never-billed', 'nobody sends a bill for this machine')),
 
-    snapshot: (spin, volume, file, call) => snapshotVolume(folderOf(spin).volumes, volume, file, call.signal),
+    snapshot: async (spin, volume, file, call) =>
+      (await import('./volumes.ts')).snapshotVolume(folderOf(spin).volumes, volume, file, call.signal),
   };
+}
+
+/** The keeper overwrites secrets some 0.1 s after they were printed; a reader must not be quicker. */
+async function* logsOf(folder: SpinFolder, query: LogQuery, call: Call): AsyncGenerator<LogLine> {
+  const [{ readLogs }, { folderRedactor }] = await Promise.all([import('./log-reader.ts'), import('./keeper/logs.ts')]);
+  yield* readLogs(folder.logs, query, call.clock, call.signal, folderRedactor(folder));
 }
 
 /** What only a cloud has. */
@@ -181,6 +188,7 @@ async function create(
     case 'volume': {
       makeFolder(folder);
       claimFence(folder.fences, request.fence);
+      const { makeVolume, volumePath } = await import('./volumes.ts');
       const { bytes } = await makeVolume(folder.volumes, desire.name, desire.source, request.token, call.signal);
       return { volume: volumePath(folder.volumes, desire.name), bytes };
     }
@@ -211,7 +219,7 @@ async function release(target: Target, options: LocalOptions, keeping: Keeping):
       call.emit({ type: 'secret.destroyed', resource: target.key });
       return 'absent';
     case 'volume':
-      await removeVolume(folder.volumes, desire.name);
+      await (await import('./volumes.ts')).removeVolume(folder.volumes, desire.name);
       return 'absent';
     case 'identity':
     case 'database':

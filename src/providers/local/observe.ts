@@ -7,7 +7,6 @@ import { type Desired, type Instances, readDesired, readInstances } from './keep
 import type { SpinFolder } from './layout.ts';
 import { ProcessTable } from './processes.ts';
 import { secretFile } from './secrets.ts';
-import { volumeExists, volumeLeft } from './volumes.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const UNKEPT = 'the keeper is not running';
@@ -52,6 +51,7 @@ async function observeOne(
     if (desire.kind === 'secret')
       return existsSync(secretFile(folder.secrets, desire.name)) ? state('running', 'issued') : state('absent', 'not issued');
     if (desire.kind === 'volume') {
+      const { volumeExists, volumeLeft } = await import('./volumes.ts');
       if (await volumeExists(folder.volumes, desire.name)) return state('running', 'made');
       return (await volumeLeft(folder.volumes, desire.name)) ? state('pending', 'half made') : state('absent', 'not made');
     }

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { InternalError, messageOf, systemCode } from '../../core/errors.ts';
 import type { SecretSource } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
-import { readSecretSource, type SecretIo } from '../secret-source.ts';
+import type { SecretIo } from '../secret-source.ts';
 
 /** What a secret is read and timed with; the machine's own clock unless given. */
 interface IssueIo extends SecretIo {
@@ -40,6 +40,7 @@ export async function issueSecret(
   io.signal.throwIfAborted();
   await mkdir(root, { recursive: true, mode: 0o700 });
   if (!(await isIssued(file, token))) {
+    const { readSecretSource } = await import('../secret-source.ts');
     const value = await readSecretSource(name, source, io);
     // The token goes first and comes last: a value without one was handed to nobody and is replaced.
     await rm(tokenFile(file), { force: true });
