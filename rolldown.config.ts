@@ -3,13 +3,16 @@ import { defineConfig, type OutputBundle, type PluginContext, type RolldownOptio
 
 const COMMANDER = /node_modules[/\\]commander[/\\]/;
 
-// What every command needs, and `ls`: in one file, because twenty small ones take longer to open than to run.
+// What every command needs: in one file, because twenty small ones take longer to open than to run.
 const START =
-  /src[/\\](?:core[/\\]|store[/\\](?!s3))|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|program|completion|confirm|reporters[/\\]terminal)|src[/\\]app[/\\](?:ls|summary)\.ts$/;
+  /src[/\\](?:core[/\\]|store[/\\](?!s3))|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|program|completion|confirm|reporters[/\\]terminal|views)/;
+
+// What only `ls` needs beside that.
+const LS = /src[/\\]cli[/\\]views[/\\](?:ls|parts)\.ts$|src[/\\]app[/\\](?:ls|summary)\.ts$/;
 
 // What stands between `down` and the first signal that it has sent: in one file for the same reason.
 const DOWN =
-  /src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
+  /src[/\\]cli[/\\]views[/\\]down\.ts$|src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
 
 // CommonJS, because Node starts it several milliseconds sooner than ES modules.
 const shared = {
@@ -124,6 +127,7 @@ export default defineConfig([
           // Apart from the rest, so that `spin --version` loads nothing else.
           { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$|rolldown[/\\]runtime/, priority: 2 },
           { name: 'start', test: START, priority: 1 },
+          { name: 'ls', test: LS, priority: 1 },
           { name: 'down', test: DOWN, priority: 1 },
           { name: 'program', test: /node_modules[/\\]commander[/\\]|src[/\\]cli[/\\]program\.ts$/, priority: 1 },
         ],

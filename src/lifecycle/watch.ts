@@ -43,6 +43,8 @@ export class Watch {
   async #run(): Promise<void> {
     this.#looking = true;
     try {
+      // Who begins to wait at the same moment is looked at together.
+      await Promise.resolve();
       while (this.#waiters.size > 0) await this.#round();
     } catch (thrown) {
       for (const waiter of this.#waiters) waiter.reject(thrown);

@@ -22,7 +22,6 @@ const INTERPOLATED = { type: 'string', pattern: '\\$\\{' } as const;
 
 /** A duration with units, between two others, in milliseconds. Timers of the runtime overflow at 24.8 days, hence the default ceiling. */
 export function duration(least: string, most = '1d'): Reader<number> {
-  const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
   const expected = 'a duration such as 90s, 5m or 1h30m';
   return {
     json: { type: 'string', pattern: '^((\\d+(\\.\\d+)?(ms|[smhdw]))+|.*\\$\\{.*\\}.*)$' },
@@ -41,8 +40,8 @@ export function duration(least: string, most = '1d'): Reader<number> {
           .replace(/days?/, 'd');
         return mustBe(expected, value, parseDuration(compact) === undefined ? undefined : `write ${compact}`);
       }
-      if (ms < min) return refuse(`${value} is too short`, `write ${least} or more`);
-      if (ms > max) return refuse(`${value} is too long`, `write ${most} or less`);
+      if (ms < (parseDuration(least) ?? 0)) return refuse(`${value} is too short`, `write ${least} or more`);
+      if (ms > (parseDuration(most) ?? 0)) return refuse(`${value} is too long`, `write ${most} or less`);
       return accept(ms);
     },
   };

@@ -2,6 +2,7 @@ import { kill } from 'node:process';
 import type { Clock } from '../../core/clock.ts';
 import { systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
+import { askToLeave, gone } from './leaving.ts';
 import { freshProcesses, type Identity, identityOf, isAlive, type Marked, type ProcessEntry, type ProcessTable } from './processes.ts';
 
 /** What is to be ended: a process group and everything that carries its mark, wherever that went. */
@@ -24,9 +25,6 @@ export interface GroupEnd {
 }
 
 const KILL_WAIT_MS = 5_000;
-/** How long a leader that was signalled at once may take before the process table is read: most end sooner, and quicker undisturbed. */
-const UNDISTURBED_MS = 60;
-const FIRST_LOOK_MS = 8;
 
 /**
  * Signals, waits, kills, and looks again until one whole pass over the process table shows nothing left.
@@ -36,8 +34,7 @@ const FIRST_LOOK_MS = 8;
 export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readonly killed: number }> {
   const signalled = new Set<number>();
   const deadline = clock.now() + target.timeoutMs;
-  const asked = target.atOnce === true && target.timeoutMs > 0 && signalGroup(target.leader, target.signal);
-  if (asked && target.leader !== undefined) await undisturbed(target.leader, target.ended, deadline, clock);
+  const asked = target.atOnce === true && target.timeoutMs > 0 && (await askLeader(target, deadline, clock));
   let left = membersOf(target, await freshProcesses());
   while (left.length > 0 && clock.now() < deadline) {
     // Asked twice, a program may take it for a demand to drop everything.
@@ -64,27 +61,8 @@ export async function endGroup(target: GroupEnd, clock: Clock): Promise<{ readon
   return { killed };
 }
 
-/** The ends that are waited for before anybody reads the process table. */
-const leaving = new Set<Promise<unknown>>();
-
-/** Waits for the end of a leader that was just signalled, and of those that were at the same moment: a pass costs as much as several ends. */
-async function undisturbed(leader: Identity, ended: Promise<unknown> | undefined, deadline: number, clock: Clock): Promise<void> {
-  // Who ends at the same moment is signalled before anybody is looked at.
-  await new Promise((resolve) => setImmediate(resolve));
-  const until = Math.min(deadline, clock.now() + UNDISTURBED_MS);
-  const left = ended === undefined ? gone([leader], until, clock, FIRST_LOOK_MS) : settledBy(ended, until, clock);
-  leaving.add(left);
-  await left.finally(() => leaving.delete(left));
-  await Promise.all(leaving);
-}
-
-/** Waits until a promise has settled, at the latest until `deadline`. */
-async function settledBy(promise: Promise<unknown>, deadline: number, clock: Clock): Promise<void> {
-  const over = new AbortController();
-  const late = clock.sleep(Math.max(0, deadline - clock.now()), over.signal);
-  await Promise.allSettled([Promise.race([promise, late])]);
-  over.abort();
-  await late.catch(() => undefined);
+async function askLeader({ leader, ended, signal }: GroupEnd, deadline: number, clock: Clock): Promise<boolean> {
+  return leader !== undefined && askToLeave({ leader, ended, signal }, deadline, clock);
 }
 
 /** The running processes that a target means: its group and session, and whatever carries its mark. */
@@ -100,19 +78,6 @@ export function membersOf(target: Pick<GroupEnd, 'leader' | 'leaderJustSeen' | '
   });
 }
 
-/** Signals a group as a whole, where its leader lives: then the number is certainly that of the group. */
-function signalGroup(leader: Identity | undefined, signal: NodeJS.Signals): boolean {
-  if (leader === undefined || !isAlive(leader)) return false;
-  try {
-    kill(-leader.pid, signal);
-    kill(-leader.pid, 'SIGCONT');
-    return true;
-  } catch {
-    // It ended just now, or may not be signalled: looking at each of its processes will tell.
-    return false;
-  }
-}
-
 function send(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {
   for (const entry of entries) {
     if (!isAlive(identityOf(entry))) continue;
@@ -122,14 +87,5 @@ function send(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {
       if (systemCode(thrown) !== 'ESRCH')
         throw new Fault('denied', 'signal-denied', `cannot signal process ${entry.pid} (${entry.name})`, { cause: thrown });
     }
-  }
-}
-
-/** Waits until none of them runs, at the latest until `deadline`: closely at first, as most end within milliseconds. */
-async function gone(identities: readonly Identity[], deadline: number, clock: Clock, first = 2): Promise<void> {
-  for (let pause = first; identities.some(isAlive); pause = Math.min(50, pause * 1.5)) {
-    const rest = deadline - clock.now();
-    if (rest <= 0) return;
-    await clock.sleep(Math.min(pause, rest));
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
@@ -21,8 +21,17 @@ export function claimFence(folder: string, fence: number): void {
     if (code !== 'EEXIST') throw thrown;
   }
   writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
-  for (const lower of readFences(folder)) if (lower < fence) rmSync(join(folder, String(lower)), { force: true });
+  for (const lower of readFences(folder)) if (lower < fence) forget(join(folder, String(lower)));
   refuseLower(folder, fence);
+}
+
+/** Who claims at the same time may have been faster. */
+function forget(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ENOENT') throw thrown;
+  }
 }
 
 /** @throws Fault `conflict` `fenced` */

@@ -81,7 +81,7 @@ export function releaseTogether(key: string, keeping: Keeping): Promise<KeeperSt
 async function send(request: KeeperRequest, { folder, fence, start, call, told }: Keeping): Promise<KeeperStatus> {
   claimFence(folder.fences, fence);
   const status = await askLiving(folder, request, start, call);
-  told.asked(folder.root, status);
+  told.asked(folder.root, status, call.clock.now());
   return status;
 }
 

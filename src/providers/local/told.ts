@@ -4,8 +4,8 @@ import type { KeeperStatus } from './control.ts';
 const FRESH_MS = 20;
 
 /**
- * What keepers told this process. The answer to a wait is good for the look that follows at once, so that a keeper is not asked for the same
- * again at every change of twenty services.
+ * What keepers told this process. An answer is good for the look that follows at once, so that a keeper is not asked for the same again after
+ * every request, and at every change of twenty services.
  */
 export class Told {
   readonly #versions = new Map<string, number>();
@@ -36,8 +36,12 @@ export class Told {
     return fresh.status.version >= (this.#asked.get(root) ?? 0) ? fresh.status : undefined;
   }
 
-  /** Something was asked that changes what the keeper tells; this is its answer. */
-  asked(root: string, { version }: KeeperStatus): void {
-    this.#asked.set(root, Math.max(version, this.#asked.get(root) ?? 0));
+  /**
+   * Something was asked that changes what the keeper tells; this is its answer.
+   * @param now milliseconds since the epoch
+   */
+  asked(root: string, status: KeeperStatus, now: number): void {
+    this.#asked.set(root, Math.max(status.version, this.#asked.get(root) ?? 0));
+    this.waited(root, status, now);
   }
 }
