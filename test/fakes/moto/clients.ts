@@ -3,6 +3,7 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { IAMClient } from '@aws-sdk/client-iam';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SchedulerClient } from '@aws-sdk/client-scheduler';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { onTestFinished } from 'vitest';
@@ -22,6 +23,7 @@ export function clientsOf({ endpoint, region = 'us-east-1', maxAttempts = 1 }: C
     ec2: new EC2Client(settings),
     elb: new ElasticLoadBalancingV2Client(settings),
     iam: new IAMClient(settings),
+    quotas: new ServiceQuotasClient(settings),
     s3: new S3Client(settings),
     scheduler: new SchedulerClient(settings),
     ssm: new SSMClient(settings),

@@ -15,11 +15,6 @@ export const KNOWN_GAPS: readonly KnownGap[] = [
     instead: 'prices are unknown, which the contract allows; the double answers them',
   },
   {
-    gap: 'no quotas of EC2: ListServiceQuotas and GetServiceQuota answer an error page or nothing',
-    excuses: [],
-    instead: 'preflight says that it could not tell; the double has quotas',
-  },
-  {
     gap: 'no SSM session, no DescribeInstanceInformation; SendCommand succeeds and runs nothing',
     excuses: [],
     instead: 'exec and logs say what is missing; the double runs commands',

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-iam';
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateScheduleCommand, type CreateScheduleCommandInput } from '@aws-sdk/client-scheduler';
+import { GetServiceQuotaCommand } from '@aws-sdk/client-service-quotas';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { execa } from 'execa';
@@ -48,6 +49,16 @@ describeWithMoto('the proxy', (world) => {
       'sts:GetCallerIdentity': 1,
     });
     expect(proxy.calls.every(({ outcome }) => outcome === 200)).toBe(true);
+  });
+
+  test('knows the vCPU quotas of EC2, and no other', async () => {
+    const { proxy } = world();
+    const { quotas } = clientsOf({ endpoint: proxy.url });
+    const ask = (QuotaCode: string) => quotas.send(new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode }));
+    expect((await ask('L-1216C47A')).Quota).toMatchObject({ QuotaCode: 'L-1216C47A', Value: 1_152 });
+    expect(await refusal(ask('L-0'))).toMatch(/^NoSuchResourceException/);
+    proxy.set({ quotas: false });
+    expect(await refusal(ask('L-1216C47A'))).toMatch(/^NoSuchResourceException/);
   });
 
   test('says that a role is not in a profile', async () => {

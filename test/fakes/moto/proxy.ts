@@ -7,6 +7,7 @@ import { type Answer, errorAnswer } from './answers.ts';
 import { type Call, callOf, type RawRequest } from './call.ts';
 import type { Shortage } from './capacity.ts';
 import { Ec2, type Ec2Behaviour } from './ec2.ts';
+import { quotaAnswer } from './quotas.ts';
 import { Tokens } from './tokens.ts';
 import { type Trouble, Troubles } from './troubles.ts';
 import { forward } from './upstream.ts';
@@ -15,6 +16,8 @@ import { forward } from './upstream.ts';
 export interface Behaviour extends Ec2Behaviour {
   /** Added to every call, in milliseconds; calls at the same time wait at the same time. */
   readonly latencyMs: number;
+  /** The quotas of EC2, which moto does not know. */
+  readonly quotas: boolean;
 }
 
 const BEHAVIOUR: Behaviour = {
@@ -31,6 +34,7 @@ const BEHAVIOUR: Behaviour = {
   loopback: true,
   instances: true,
   consoles: true,
+  quotas: true,
 };
 
 /** A call that arrived. */
@@ -103,7 +107,7 @@ export async function startProxy(
     const scope = `${accountOf(call)} ${call.region}`;
     const known = behaviour.clientTokens ? tokens.answerTo(call, scope, () => false) : undefined;
     if (known !== undefined) return known;
-    const answer = await forward(upstream, call.request);
+    const answer = (behaviour.quotas ? quotaAnswer(call) : undefined) ?? (await forward(upstream, call.request));
     tokens.spend(call, scope, answer, []);
     if (call.service === 'sts') noteRole(answer, accounts);
     return isMissingRole(call, answer) ? errorAnswer(call, 404, 'NoSuchEntity', 'The role is not in the instance profile.') : answer;

@@ -157,14 +157,14 @@ test('it stops with its command', async () => {
 });
 
 describeWithMoto('preflight, against moto', (moto) => {
-  test('passes, does not know the quota, and makes nothing', async () => {
+  test('passes, and makes nothing', async () => {
     const { proxy } = moto();
     const world = await awsWorld();
     const env = { ...world.options.env, AWS_ENDPOINT_URL: proxy.url };
     const cloud = createClouds({ ...world.options, env, settings: { ...world.options.settings, image: 'ami-12c6146b' } }).in(REGION);
     const checks = await check({ ...world, cloud }, planOf({ name: 'web' }));
     expect(checks.filter(({ ok }) => !ok)).toEqual([]);
-    expect(named(checks, 'quota L-1216C47A').detail).toMatch(/^unknown: /);
+    expect(named(checks, 'quota L-1216C47A').detail).toMatch(/^2 vCPUs are wanted, 0 of 1152 are in use/);
     expect(named(checks, 'instance types of web').detail).toMatch(/^t3\.micro in us-east-1a/);
     const { Reservations } = await cloud.send(EC2Client, new DescribeInstancesCommand({}), world.call);
     expect(Reservations).toEqual([]);

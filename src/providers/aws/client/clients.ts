@@ -13,6 +13,14 @@ export interface Connection<In extends object, Out extends MetadataBearer, Confi
   readonly endpoint?: string;
 }
 
+const nothing = (): void => undefined;
+
+/**
+ * A logger that is never told of requests: for that the SDK goes through all of every answer, in search of what is secret, even where nobody
+ * logs.
+ */
+const LOGGER = { trace: nothing, debug: nothing, warn: nothing, info: undefined, error: undefined };
+
 /**
  * Makes a client that signs with `credentials` and sends through `handler`. All that the SDK would look up in files is given where it is
  * known, because that look-up costs more than the request. The SDK does not repeat anything: send.ts does.
@@ -30,6 +38,7 @@ export function connect<In extends object, Out extends MetadataBearer, Config>(
     // Marked as kept already: the SDK would go on with what it was given first, also after AWS has said that it is over.
     credentials: Object.assign(credentials, { memoized: true }),
     requestHandler: handler,
+    logger: LOGGER,
     maxAttempts: 1,
     retryMode: 'standard',
     authSchemePreference: [],
