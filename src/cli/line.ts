@@ -7,28 +7,45 @@ import type { Globals, Parsed } from './program.ts';
 export type Values = Readonly<Record<string, unknown>>;
 
 /**
- * The reading of a line that is the name of a command, what it is about, and switches, each a word of its own, as of `spin ls` and
- * `spin down web --yes`; undefined for every other, and for all that is wrong.
+ * The reading of a line that is the name of a command, what it is about, and options, each a word of its own as is its value, as of `spin ls`,
+ * `spin up -f web.yaml` and `spin down web --yes`; undefined for every other, and for all that is wrong.
  */
 export function readBare(argv: readonly string[], commands: readonly Command[]): Parsed | undefined {
   const [name, ...rest] = argv;
   const command = commands.find((each) => each.name === name);
   if (command === undefined) return undefined;
-  const given = rest.filter((word) => !word.startsWith('-'));
-  const switches = rest.filter((word) => word.startsWith('-')).map((word) => switchNamed(command, word));
+  const given: string[] = [];
+  const values: Record<string, string | true> = {};
+  for (let at = 0; at < rest.length; at++) {
+    const word = rest[at] ?? '';
+    if (!word.startsWith('-')) {
+      given.push(word);
+      continue;
+    }
+    const option = optionAs(command, word);
+    if (option === undefined || Object.hasOwn(values, option.name)) return undefined;
+    const value = option.takesValue ? rest[++at] : true;
+    // What looks like an option may be meant as one.
+    if (value === undefined || (value !== true && value !== '-' && value.startsWith('-'))) return undefined;
+    values[option.name] = value;
+  }
   const positionals = positionalsOf(command, given);
-  if (positionals === undefined || switches.includes(undefined)) return undefined;
-  const values = Object.fromEntries(switches.map((each) => [each, true]));
+  if (positionals === undefined) return undefined;
   const globals = globalsOf(values);
   return { kind: 'run', command, globals, input: inputOf(command, values, positionals, globals) };
 }
 
-/** The option that a word turns on, as commander names it; undefined for one that takes a value, turns something off, or is unknown. */
-function switchNamed(command: Command, word: string): string | undefined {
+/**
+ * The option that a word is, by its name as commander has it; undefined for one that need not have a value, has only some, has several, turns
+ * something off, or is unknown.
+ */
+function optionAs(command: Command, word: string): { readonly name: string; readonly takesValue: boolean } | undefined {
   const all = [...command.options, ...(command.asks === true ? [YES] : []), ...GLOBAL_OPTIONS];
-  const flags = all.find((option) => option.flags.split(', ').includes(word))?.flags;
-  const long = flags?.split(', ').at(-1);
-  return long === undefined || long.includes(' ') || long.startsWith('--no-') ? undefined : optionName(long.slice(2));
+  const option = all.find(({ flags }) => flags.split(/,? /).includes(word));
+  if (option === undefined || option.choices !== undefined || option.repeats === true || option.flags.includes('[')) return undefined;
+  const long = option.flags.split(/,? /).find((part) => part.startsWith('--'));
+  if (long === undefined || long.startsWith('--no-')) return undefined;
+  return { name: optionName(long.slice(2)), takesValue: option.flags.includes('<') };
 }
 
 /** The words for each argument of a command; undefined where there are too few or too many, or one may be an option of another program. */

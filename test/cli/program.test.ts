@@ -44,7 +44,7 @@ describe('a command line', () => {
     else expect(bare.kind === 'run' && answersOf(bare)).toEqual(answersOf(run(name)));
   });
 
-  it('that holds a value, or is wrong, is for the parser', () => {
+  it('that can be read in more than one way, or is wrong, is for the parser', () => {
     const lines = [
       '',
       'lss',
@@ -57,14 +57,26 @@ describe('a command line', () => {
       'down -yq',
       'down --no-color',
       'down --yes=1',
+      'up -f',
+      'up -f --quiet',
+      'up -fweb.yaml',
+      'up -f a.yaml -f b.yaml',
+      'up -t team=web',
     ];
     for (const line of [...lines, 'down -- web', 'down -', 'up --yes', 'exec web api ls', 'completion zsh', 'status web api']) {
       expect(readBare(line === '' ? [] : line.split(' '), COMMANDS), line).toBeUndefined();
     }
   });
 
-  it('of names and switches needs no parser', () => {
-    for (const line of ['ls --wide', 'down web --yes', 'down -q a b -y --force', 'status web -v']) {
+  it('of names, switches and plain values needs no parser', () => {
+    for (const line of [
+      'ls --wide',
+      'down web --yes',
+      'down -q a b -y --force',
+      'status web -v',
+      'up -f web.yaml --ttl 2h -q',
+      'up -f -',
+    ]) {
       expect(readBare(line.split(' '), COMMANDS), line).toBeDefined();
     }
   });

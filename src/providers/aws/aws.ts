@@ -19,6 +19,9 @@ export interface AwsProviderOptions extends AwsOptions {
 /** From pending to the first line of user data: firmware, kernel, network and cloud-init take up to about a minute and a half. */
 const BOOT_MS = 90_000;
 
+/** The questions of a round have left by then, and no answer has come. */
+const ASKED_MS = 35;
+
 /** What is made, looked at and let go, for one kind of resource in one region. */
 interface Feature {
   create(request: CreateRequest, call: Call): Promise<Handle>;
@@ -43,12 +46,18 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     return region;
   };
   const regionOf = async (spin: SpinRef, call: Call): Promise<Region> => open(spin.place?.region ?? (await clouds.region(undefined)), call);
-  const featureOf = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => {
-    const region = await regionOf(spin, call);
+  const featureIn = (region: Region, kind: ResourceKind): Promise<Feature> => {
     const which = `${region.cloud.region} ${kind}`;
     const feature = features.get(which) ?? FEATURES[kind](region, options, () => book);
     features.set(which, feature);
     return feature;
+  };
+  const featureOf = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => featureIn(await regionOf(spin, call), kind);
+  /** Loads what every first `up` makes, while its questions are under way: what fails is told to who needs it. */
+  const loadAhead = async (name: string, call: Call): Promise<void> => {
+    await call.clock.sleep(ASKED_MS, call.signal);
+    const region = open(name, call);
+    await Promise.allSettled([import('./preflight/preflight.ts'), featureIn(region, 'firewall'), featureIn(region, 'service')]);
   };
   /** Everywhere that something of ours may be: what is swept, and where this process worked. */
   const everywhere = async (call: Call): Promise<readonly Region[]> => {
@@ -72,7 +81,9 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     locate: async (spec, call) => {
       const [{ locate }, { askAhead }] = await Promise.all([import('./place.ts'), import('./preflight/early.ts')]);
       // Only what is new is located, and that is what a preflight is made of next.
-      askAhead(clouds.in(await clouds.region(spec.region)), spec, call);
+      const name = await clouds.region(spec.region);
+      askAhead(clouds.in(name), spec, call);
+      loadAhead(name, call).catch(() => undefined);
       return locate(clouds, spec, call);
     },
 

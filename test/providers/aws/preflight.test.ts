@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { askLaunchAhead } from '../../../src/providers/aws/preflight/launch.ts';
+import { launchesOf } from '../../../src/providers/aws/preflight/services.ts';
 import { check, CLOUD, named, owned, planOf, quotaOf, run, withQuota } from './preflight-world.ts';
 import { ACCOUNT, awsWorld, REGION } from './world.ts';
 
@@ -130,6 +132,23 @@ test('a dry run stands back where real launches have to wait', async () => {
   const checks = await check(world, planOf({ name: 'web' }));
   expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
   await Promise.all(launches);
+});
+
+test('a dry run that stood back when it was asked for ahead is not a round of its own later', async () => {
+  const world = await awsWorld();
+  const dry = () =>
+    world.cloud.send(EC2Client, new RunInstancesCommand({ DryRun: true, MinCount: 1, MaxCount: 1 }), world.call).catch(() => {});
+  await Promise.all([dry(), dry(), dry(), dry()]);
+  const plan = planOf({ name: 'web' });
+  const [launch] = launchesOf(plan, world.options.settings);
+  if (launch === undefined) throw new Error('the plan launches nothing');
+  askLaunchAhead(world.cloud, world.spin.id, launch, world.call);
+  // By then the bucket is full again.
+  await world.call.clock.sleep(4_000);
+  const before = world.ec2.calls.length;
+  const checks = await check(world, plan);
+  expect(world.ec2.calls.slice(before).map(({ action }) => action)).not.toContain('RunInstances');
+  expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
 });
 
 test('without credentials there is one check, which says what to do', async () => {

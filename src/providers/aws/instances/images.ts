@@ -1,5 +1,4 @@
 import { DescribeImagesCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Fault } from '../../fault.ts';
 import type { Call } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
@@ -60,6 +59,8 @@ export async function imageIdOf(cloud: Cloud, image: string, call: Call): Promis
 }
 
 async function parameter(cloud: Cloud, name: string, call: Call): Promise<string> {
+  // An image by its ID needs no such client.
+  const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm');
   const { Parameter } = await cloud.send(SSMClient, new GetParameterCommand({ Name: name }), call);
   const value = Parameter?.Value ?? '';
   if (isImageId(value)) return value;

@@ -12,7 +12,6 @@ import type { Call, CreateRequest, Handle, Observation, SpinRef, Target } from '
 import { blockerOf } from './blockers.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { allGroups, type Group, groupName, groupOf } from './groups.ts';
-import { listenerOf } from '../register/listener.ts';
 import { networkOf } from './network.ts';
 import { onceKnown } from '../not-yet.ts';
 import { guard } from '../place.ts';
@@ -192,7 +191,9 @@ async function rightsOf(region: Region, request: CreateRequest, id: string, call
 
 /** Groups of the load balancer through which exposed services are reached; undefined where they are reached at their own addresses. */
 async function balancerOf({ cloud }: Region, call: Call): Promise<readonly string[] | undefined> {
-  return cloud.options.settings.listener === undefined ? undefined : (await listenerOf(cloud, call)).securityGroups;
+  if (cloud.options.settings.listener === undefined) return undefined;
+  const { listenerOf } = await import('../register/listener.ts');
+  return (await listenerOf(cloud, call)).securityGroups;
 }
 
 async function lacking(region: Region, spin: SpinRef, rights: readonly Right[], call: Call): Promise<readonly Right[]> {

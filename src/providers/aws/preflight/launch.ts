@@ -1,6 +1,7 @@
 import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2';
 import { ownershipTags } from '../../../core/tags.ts';
 import { makeIncarnation, type SpinId } from '../../../core/ids.ts';
+import { Fault } from '../../fault.ts';
 import type { Call, Check, SpinRef } from '../../provider.ts';
 import { aheadPerCloud } from '../ahead.ts';
 import type { Cloud } from '../cloud.ts';
@@ -14,7 +15,7 @@ const earlyOf = aheadPerCloud<readonly Check[]>();
 /** What a launch is tagged with, as far as it is known before there is a record. */
 type Life = Pick<SpinRef, 'id' | 'incarnation'>;
 
-/** Whether the launch of a service would be allowed. @throws Fault, also `throttled` where it could not be asked without slowing a launch down */
+/** Whether the launch of a service would be allowed; unknown where that could not be asked without slowing a launch down. @throws Fault */
 export function checkLaunch(cloud: Cloud, spin: SpinRef, launch: Launch, call: Call): Promise<readonly Check[]> {
   return earlyOf(cloud).take(keyOf(spin.id, launch), call, () => dryRun(cloud, spin, launch, call));
 }
@@ -50,7 +51,13 @@ async function dryRun(cloud: Cloud, spin: Life, { service, types, image }: Launc
     MetadataOptions: { HttpEndpoint: 'enabled', HttpTokens: 'required', HttpPutResponseHopLimit: 1, InstanceMetadataTags: 'enabled' },
     TagSpecifications: (['instance', 'volume', 'network-interface'] as const).map((ResourceType) => ({ ResourceType, Tags })),
   });
-  // A dry run that would have succeeded is answered with an error of its own.
-  await unless(['DryRunOperation'], () => cloud.send(EC2Client, command, call, { ifIdle: true }));
+  try {
+    // A dry run that would have succeeded is answered with an error of its own.
+    await unless(['DryRunOperation'], () => cloud.send(EC2Client, command, call, { ifIdle: true }));
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.class !== 'busy') throw thrown;
+    // An answer, which is not asked for again: that would be a round of its own.
+    return [check('permission', true, `unknown: ${thrown.message}`)];
+  }
   return [check('permission', true, `ec2:RunInstances would be allowed in ${cloud.region}`)];
 }
