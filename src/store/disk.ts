@@ -1,4 +1,4 @@
-import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { getSystemErrorMessage, promisify } from 'node:util';
 import { isSpinError, SpinError, systemCode } from '../core/errors.ts';
 
@@ -28,6 +28,15 @@ export function makeFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
+/** Deletes a file that may be gone already. Node's rmSync, which deletes folders too, takes a while to load. @throws system errors */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ENOENT') throw thrown;
+  }
+}
+
 /** Writes a new file and waits until the disk has it. A failure leaves no file. @throws system errors, `EEXIST` where it exists */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const fd = openSync(path, 'wx', 0o600);
@@ -35,7 +44,7 @@ export async function writeDurably(path: string, text: string): Promise<void> {
     writeAll(fd, Buffer.from(text));
     await flush(fd);
   } catch (thrown) {
-    rmSync(path, { force: true });
+    removeFile(path);
     throw thrown;
   } finally {
     closeSync(fd);

@@ -15,7 +15,7 @@
 import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SpinError, systemCode } from '../core/errors.ts';
-import { flushFolder, linkUnlessTaken, makeFolder, readIfThere, writeDurably } from './disk.ts';
+import { flushFolder, linkUnlessTaken, makeFolder, readIfThere, removeFile, writeDurably } from './disk.ts';
 import { REMOVED, stampOf } from './record-file.ts';
 
 interface Place {
@@ -70,6 +70,7 @@ export async function createFirst(
   const draft = join(drafts, name);
   const first: Place = { life: name, serial: 1 };
   makeFolder(draft);
+  let placed = false;
   try {
     await writeDurably(fileOf(draft, first), compose(name));
     writeFileSync(join(draft, `life.${name}`), '', { mode: 0o600 });
@@ -80,10 +81,11 @@ export async function createFirst(
       if (room === 'taken') return 'conflict';
       if (room === 'being-removed') await pause();
     }
+    placed = true;
     await flushFolder(dirname(folder));
     return `${first.life}.${first.serial}.${name}`;
   } finally {
-    rmSync(draft, { recursive: true, force: true });
+    if (!placed) rmSync(draft, { recursive: true, force: true });
   }
 }
 
@@ -123,7 +125,7 @@ export function clearRemoved(folder: string): void {
   if (mark !== undefined) return finishRemoval(folder, mark);
   const names = namesIn(folder);
   if (names.some((name) => placeOf(name) === undefined)) return;
-  for (const name of names) rmSync(join(folder, name), { force: true });
+  for (const name of names) removeFile(join(folder, name));
   deleteIfEmpty(folder);
 }
 
@@ -139,18 +141,18 @@ async function linkNext(folder: string, drafts: string, name: string, expected: 
     if (linkUnlessTaken(draft, fileOf(folder, next)) !== 'linked') return 'conflict';
     const replaced = readIfThere(fileOf(folder, previous));
     if (replaced !== undefined && stampOf(replaced) === stamp) return next;
-    rmSync(fileOf(folder, next), { force: true });
+    removeFile(fileOf(folder, next));
     return 'conflict';
   } finally {
-    rmSync(draft, { force: true });
+    removeFile(draft);
   }
 }
 
 /** The life goes before the mark: without it, whatever is left is no record. */
 function finishRemoval(folder: string, mark: Place): void {
   deleteBelow(folder, mark);
-  rmSync(join(folder, `life.${mark.life}`), { force: true });
-  rmSync(fileOf(folder, mark), { force: true });
+  removeFile(join(folder, `life.${mark.life}`));
+  removeFile(fileOf(folder, mark));
   deleteIfEmpty(folder);
 }
 
@@ -166,7 +168,7 @@ function deleteIfEmpty(folder: string): void {
 function deleteBelow(folder: string, place: Place): void {
   const older = namesIn(folder).flatMap((name) => placeOf(name) ?? []);
   for (const found of older.toSorted((a, b) => a.serial - b.serial)) {
-    if (found.life === place.life && found.serial < place.serial) rmSync(fileOf(folder, found), { force: true });
+    if (found.life === place.life && found.serial < place.serial) removeFile(fileOf(folder, found));
   }
 }
 
@@ -197,7 +199,7 @@ function makeRoom(folder: string, impatient: boolean): 'taken' | 'being-removed'
   }
   for (const name of names) {
     if (placeOf(name) === undefined) refuseForeign(folder, name);
-    rmSync(join(folder, name), { force: true });
+    removeFile(join(folder, name));
   }
   return 'emptied';
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
+import { removeFile } from './remove-file.ts';
 
 /**
  * Takes note of a fencing number and refuses one that is lower than the highest seen. The numbers are names of empty files,
@@ -21,17 +22,8 @@ export function claimFence(folder: string, fence: number): void {
     if (code !== 'EEXIST') throw thrown;
   }
   writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
-  for (const lower of readFences(folder)) if (lower < fence) forget(join(folder, String(lower)));
+  for (const lower of readFences(folder)) if (lower < fence) removeFile(join(folder, String(lower)));
   refuseLower(folder, fence);
-}
-
-/** Who claims at the same time may have been faster. */
-function forget(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (thrown) {
-    if (systemCode(thrown) !== 'ENOENT') throw thrown;
-  }
 }
 
 /** @throws Fault `conflict` `fenced` */

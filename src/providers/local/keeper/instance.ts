@@ -9,6 +9,7 @@ import { scratchFolder } from '../environment.ts';
 import { instanceName, type Mark } from '../layout.ts';
 import { readListeners } from '../listeners.ts';
 import { freshProcesses, type Identity, identityOf, isAlive, type Marked } from '../processes.ts';
+import { removeFile } from '../remove-file.ts';
 import { Commands } from './commands.ts';
 import { describeExit, failureOf, pauseAfter, readExit } from './ends.ts';
 import type { Household } from './household.ts';
@@ -226,7 +227,7 @@ export class Instance {
     const run = this.state.run + 1;
     const surroundings = await this.#commands.surroundings(this.state.port, run);
     const startProcess = await processStarter();
-    rmSync(this.#commands.exitFile, { force: true });
+    removeFile(this.#commands.exitFile);
     const intent = { state: 'starting', reason: 'starting', run, process: undefined, healthyAt: undefined } as const;
     await kept.note(this.#with({ ...intent, startedAt: clock.now() }));
     signal.throwIfAborted();
@@ -322,7 +323,7 @@ export class Instance {
     }
     logs.close(this.name);
     rmSync(scratchFolder(this.#house.folder, this.name), { recursive: true, force: true, maxRetries: 3 });
-    rmSync(this.#commands.exitFile, { force: true });
+    removeFile(this.#commands.exitFile);
     const { port } = this.state;
     if (port !== undefined) ports.release(port);
     await kept.forgetInstance(this.name).catch(() => undefined);
