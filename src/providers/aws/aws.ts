@@ -1,10 +1,11 @@
 import type { ResourceKind } from '../../plan/plan.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { Call, CreateRequest, Handle, Observation, Provider, SpinRef, Target } from '../provider.ts';
+import type { Call, Handle, Observation, Provider, SpinRef } from '../provider.ts';
 import { outdateAhead } from './ahead.ts';
 import { createClouds } from './client/clouds.ts';
 import type { Clouds } from './cloud.ts';
 import type { AwsOptions } from './options.ts';
+import { type Feature, FEATURES } from './features.ts';
 import { GRID_MS } from './pace.ts';
 import { openRegion, type Region } from './region.ts';
 import type { PriceBook } from './price/prices.ts';
@@ -21,13 +22,6 @@ const BOOT_MS = 90_000;
 
 /** The questions of a round have left by then, and no answer has come. */
 const ASKED_MS = 35;
-
-/** What is made, looked at and let go, for one kind of resource in one region. */
-interface Feature {
-  create(request: CreateRequest, call: Call): Promise<Handle>;
-  observe(targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>>;
-  release(target: Target, call: Call): Promise<'requested' | 'absent'>;
-}
 
 /**
  * Services as EC2 instances, in any region and against any endpoint that the environment names. What a command does not need is not
@@ -188,122 +182,3 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     },
   };
 }
-
-/**
- * What was asked to go and is still to be seen is asked for again, with growing pauses: a deletion that was sent while the thing was not
- * shown yet had no effect.
- */
-function remembered({ leaving }: Region, feature: Feature): Feature {
-  return {
-    create: (request, call) => {
-      leaving.forget(request.spin, request.key);
-      return feature.create(request, call);
-    },
-    observe: async (targets, call) => {
-      const seen = await feature.observe(targets, call);
-      return new Map(
-        [...seen].map(([key, observation]) => {
-          const target = targets.find((each) => each.key === key);
-          const going = target === undefined || observation.state === 'absent' ? undefined : leaving.observation(target.spin, key);
-          return [key, going === undefined ? observation : { ...observation, ...going, reason: observation.reason }];
-        }),
-      );
-    },
-    release: async (target, call) => {
-      const answer = await feature.release(target, call);
-      if (answer === 'absent') leaving.forget(target.spin, target.key);
-      else leaving.asked(target.spin, target.key, 'is being deleted');
-      return answer;
-    },
-  };
-}
-
-/** Every kind, by the file that makes it. */
-const FEATURES: Readonly<
-  Record<ResourceKind, (region: Region, options: AwsProviderOptions, prices: () => PriceBook | undefined) => Promise<Feature>>
-> = {
-  keeper: async (region) => {
-    const { cloud } = region;
-    const { createKeeper, observeKeepers, releaseKeeper } = await import('./deadline/enforcers.ts');
-    return remembered(region, {
-      create: (request, call) => createKeeper(cloud, request, call),
-      observe: (targets, call) => observeKeepers(cloud, targets, call),
-      release: (target, call) => releaseKeeper(cloud, target, call),
-    });
-  },
-  identity: async (region) => {
-    const { cloud } = region;
-    const { createIdentity, observeIdentities, releaseIdentity } = await import('./data/identity.ts');
-    return remembered(region, {
-      create: (request, call) => createIdentity(cloud, request, call),
-      observe: (targets, call) => observeIdentities(cloud, targets, call),
-      release: (target, call) => releaseIdentity(cloud, target, call),
-    });
-  },
-  secret: async (region) => {
-    const { cloud } = region;
-    const { createSecret, observeSecrets, releaseSecret } = await import('./data/secrets.ts');
-    return remembered(region, {
-      create: (request, call) => createSecret(cloud, request, call),
-      observe: (targets, call) => observeSecrets(cloud, targets, call),
-      release: (target, call) => releaseSecret(cloud, target, call),
-    });
-  },
-  volume: async (region) => {
-    const { cloud } = region;
-    const { createVolume, observeVolumes, releaseVolume } = await import('./data/volumes.ts');
-    return remembered(region, {
-      create: (request, call) => createVolume(cloud, request, call),
-      observe: (targets, call) => observeVolumes(cloud, targets, call),
-      release: (target, call) => releaseVolume(cloud, target, call),
-    });
-  },
-  database: async (region) => {
-    const { cloud, groups } = region;
-    const { createDatabase, observeDatabases, releaseDatabase } = await import('./data/databases.ts');
-    return remembered(region, {
-      create: (request, call) => createDatabase(cloud, groups, request, call),
-      observe: (targets, call) => observeDatabases(cloud, targets, call),
-      release: (target, call) => releaseDatabase(cloud, target, call),
-    });
-  },
-  firewall: async (region) => {
-    const { createFirewall, observeFirewalls, releaseFirewall } = await import('./network/firewalls.ts');
-    return {
-      create: (request, call) => createFirewall(region, request, call),
-      observe: (targets, call) => observeFirewalls(region, targets, call),
-      release: (target, call) => releaseFirewall(region, target, call),
-    };
-  },
-  service: async (region, { templatesDir }, prices) => {
-    const [{ createService, releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
-      import('./instances/instances.ts'),
-      import('./instances/observe-instances.ts'),
-      import('./instances/user-data.ts'),
-    ]);
-    const programs = await readPrograms(templatesDir);
-    return {
-      create: (request, call) => createService(region, programs, request, call),
-      observe: (targets, call) => observeServices(region, prices(), targets, call),
-      release: (target, call) => releaseService(region, target, call),
-    };
-  },
-  route: async (region) => {
-    const { cloud } = region;
-    const { createRoute, observeRoutes, releaseRoute } = await import('./register/routes.ts');
-    return remembered(region, {
-      create: (request, call) => createRoute(cloud, request, call),
-      observe: (targets, call) => observeRoutes(cloud, targets, call),
-      release: (target, call) => releaseRoute(cloud, target, call),
-    });
-  },
-  registration: async (region) => {
-    const { cloud, machines } = region;
-    const { createRegistration, observeRegistrations, releaseRegistration } = await import('./register/registrations.ts');
-    return remembered(region, {
-      create: (request, call) => createRegistration(cloud, machines, request, call),
-      observe: (targets, call) => observeRegistrations(cloud, machines, targets, call),
-      release: (target, call) => releaseRegistration(cloud, machines, target, call),
-    });
-  },
-};
