@@ -12,6 +12,9 @@ export default defineConfig({
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
+    // What strips types in a worker thread is WebAssembly, and V8 13.6 now and then ends the whole process over a wrapper of it that it compiles
+    // once more (nodejs/node#64500): it is not to do so.
+    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
     sequence: { shuffle: true },
     reporters: ['default', './test/reporter.ts'],
     // Times of day in what is shown must not depend on where the tests run.
