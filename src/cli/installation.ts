@@ -9,16 +9,10 @@ export interface Installation {
   readonly templates: string;
 }
 
-/**
- * Keepers are many, live long and have small heaps: threads that help to collect garbage or to compile take more than they give, above all
- * when twenty services end at once and every core is needed for that.
- */
-const KEEPER_NODE = ['--single-threaded-gc', '--v8-pool-size=1'] as const;
-
 export function installationAt(root: string, node: string): Installation {
   return {
     self: [node, join(root, 'bin', 'spin.js')],
-    keeper: [node, ...KEEPER_NODE, join(root, 'bin', 'keeper.js')],
+    keeper: [node, join(root, 'bin', 'keeper.js')],
     templates: join(root, 'templates'),
   };
 }
