@@ -5,10 +5,10 @@ const COMMANDER = /node_modules[/\\]commander[/\\]/;
 
 // What every command needs: in one file, because twenty small ones take longer to open than to run.
 const START =
-  /src[/\\](?:core[/\\]|store[/\\](?!s3))|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|program|completion|confirm|reporters[/\\]terminal|views)/;
+  /src[/\\](?:core[/\\]|store[/\\](?!s3))|src[/\\]spec[/\\](?:config|settings|readers|problems)\.ts$|src[/\\]cli[/\\](?!main|keeper|program|completion|confirm|reporters[/\\]terminal|views[/\\](?!parts))|src[/\\](?:cost[/\\]intervals|lifecycle[/\\]state)\.ts$/;
 
 // What only `ls` needs beside that.
-const LS = /src[/\\]cli[/\\]views[/\\](?:ls|parts)\.ts$|src[/\\]app[/\\](?:ls|summary)\.ts$/;
+const LS = /src[/\\]cli[/\\]views[/\\]ls\.ts$|src[/\\]app[/\\](?:ls|summary)\.ts$/;
 
 // What stands between `down` and the first signal that it has sent: in one file for the same reason.
 const DOWN =
