@@ -125,7 +125,7 @@ export default defineConfig([
       codeSplitting: {
         groups: [
           // Apart from the rest, so that `spin --version` loads nothing else.
-          { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$|rolldown[/\\]runtime/, priority: 2 },
+          { name: 'version', test: /src[/\\]cli[/\\]version\.ts$|package\.json$/, priority: 2 },
           { name: 'start', test: START, priority: 1 },
           { name: 'ls', test: LS, priority: 1 },
           { name: 'down', test: DOWN, priority: 1 },

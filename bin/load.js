@@ -23,7 +23,7 @@ const SMALL_BYTES = 4_096;
  * and `})`. Loads what lies beside it, and builtins; nothing else is required in a build.
  * @param {string} entry absolute path; beside it stands the digest of its build, as `.id`
  * @param {string} use what it is run for, such as `down`: each use keeps the code that it needs
- * @param {number} [keepAfterMs] for what runs on: when its code is kept, beside at an early end
+ * @param {number} [keepAfterMs] for what runs on: when its code is kept, or at its end where that is sooner
  * @returns what the module exports
  */
 exports.load = function load(entry, use, keepAfterMs) {
@@ -72,8 +72,14 @@ function keptCode(folder, use) {
       return script.runInThisContext();
     },
     write: () => {
-      if (learning.length === 0 || !makeFolder(folder)) return;
-      for (const { place, script, runs } of learning) writeCode(place, runs, script.createCachedData());
+      if (learning.length === 0) return;
+      try {
+        const isNew = fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
+        for (const { place, script, runs } of learning) writeCode(place, runs, script.createCachedData());
+        if (isNew) forgetOld(path.dirname(folder));
+      } catch {
+        // No command fails, and no keeper ends, for what could not be kept: on a full disk, or in a folder that root made with this home.
+      }
     },
   };
 }
@@ -96,7 +102,7 @@ function readCode(place) {
   }
 }
 
-/** Whole or not at all, also where the machine goes down in between. A cache that cannot be written is done without. */
+/** Whole or not at all, also where the machine goes down in between. @throws system errors */
 function writeCode(place, runs, code) {
   const partial = `${place}.${process.pid}.partial`;
   const head = Buffer.alloc(HEAD_BYTES);
@@ -104,18 +110,9 @@ function writeCode(place, runs, code) {
   try {
     fs.writeFileSync(partial, Buffer.concat([head, code]), { mode: 0o600, flag: 'wx', flush: true });
     fs.renameSync(partial, place);
-  } catch {
+  } catch (thrown) {
     fs.rmSync(partial, { force: true });
-  }
-}
-
-/** @returns false where it cannot be made */
-function makeFolder(folder) {
-  try {
-    if (fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) forgetOld(path.dirname(folder));
-    return true;
-  } catch {
-    return false;
+    throw thrown;
   }
 }
 

@@ -9,7 +9,7 @@ if (major < 22 || (major === 22 && minor < 19) || major === 23) {
 } else {
   var path = require('node:path');
   var root = path.dirname(__dirname);
-  var command = /^[a-z]{1,20}$/.test(process.argv[2]) ? process.argv[2] : 'spin';
+  var command = /^[a-z]{1,20}$/.test(process.argv[2] || '') ? process.argv[2] : 'spin';
   require('./load.js')
     .load(path.join(root, 'dist', 'main.cjs'), command)
     .main(root);

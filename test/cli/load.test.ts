@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,9 +41,9 @@ interface Ran {
   readonly failed: boolean;
 }
 
-function run(use: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+function run(use: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}, program = PROGRAM): Promise<Ran> {
   return new Promise((resolve) => {
-    const argv = ['-e', PROGRAM, LOAD, join(root, 'dist', 'main.cjs'), use, ...args];
+    const argv = ['-e', program, LOAD, join(root, 'dist', 'main.cjs'), use, ...args];
     execFile(process.execPath, argv, { env: { XDG_CACHE_HOME: join(root, 'cache'), ...env }, encoding: 'utf8' }, (error, stdout, stderr) =>
       resolve({ out: stdout + stderr, failed: error !== null }),
     );
@@ -100,6 +100,7 @@ describe('what is built', () => {
 
   it.each([
     ['cut short', async (file: string) => truncate(file, (await stat(file)).size - 100)],
+    ['longer than it says', async (file: string) => appendFile(file, 'x')],
     ['empty', async (file: string) => truncate(file, 0)],
     ['something else', async (file: string) => writeFile(file, 'x'.repeat(10_000))],
     [
@@ -153,6 +154,15 @@ describe('what is built', () => {
     expect((await run('up', [], { XDG_CACHE_HOME: 'relative' })).out).toBe('first one\n');
     expect((await run('up', [], { XDG_CACHE_HOME: '' })).out).toBe('first one\n');
     expect((await readdir(root)).toSorted()).toEqual(['dist']);
+  });
+
+  it('lets no command fail for code that cannot be kept', async () => {
+    // As where somebody else, say root with this home, has made the folder.
+    const refused = `const fs = require('node:fs');
+const refuse = () => { throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }); };
+fs.writeFileSync = fs.rmSync = refuse;
+${PROGRAM}`;
+    expect(await run('up', [], {}, refused)).toEqual({ out: 'first one\n', failed: false });
   });
 
   it('stands many runs at once', async () => {
