@@ -41,12 +41,13 @@ export async function observeServices(
 
 /**
  * The machines of a spin. Those of whose IDs it is known that they may run are asked for their status checks at the same time: those that
- * were just launched, and those that ran when their service was ready. Those that just turned to run need not be.
+ * ran when their service was ready, and those of a launch that may repeat an earlier one. Those that just turned to run need not be.
  */
 async function lookAt(region: Region, targets: readonly Target[], spin: SpinRef, call: Call): Promise<readonly Machine[]> {
   const pending = region.machines.lastPending(spin, call.clock.now());
   const staying = targets.filter(({ key }) => region.leaving.observation(spin, key) === undefined);
-  const mayRun = region.machines.looked(spin) ? [] : [...region.machines.launched(spin), ...staying.flatMap(machinesOf)];
+  const known = region.machines.looked(spin) ? [] : [...region.machines.launched(spin), ...staying.flatMap(machinesOf)];
+  const mayRun = known.filter((id) => !pending.has(id));
   const [machines] = await Promise.all([region.machines.recent(spin, call), region.statusChecks.early(mayRun, call)]);
   for (const { id, state } of machines) if (state === 'running' && pending.has(id)) region.statusChecks.young(id, call.clock.now());
   return machines;
