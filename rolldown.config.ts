@@ -14,6 +14,10 @@ const LS = /src[/\\]cli[/\\]views[/\\]ls\.ts$|src[/\\]app[/\\](?:ls|summary)\.ts
 const DOWN =
   /src[/\\]cli[/\\]views[/\\]down\.ts$|src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
 
+// What any command asks AWS with, and what an `up` asks it first; with what they import, that would be sixty files.
+const AWS = /src[/\\]providers[/\\]aws[/\\]aws\.ts$|node_modules[/\\]@aws-sdk[/\\]client-ec2[/\\]/;
+const AWS_UP = /src[/\\]providers[/\\]aws[/\\](?:place|price[/\\]prices|preflight[/\\]early)\.ts$/;
+
 // CommonJS, because Node starts it several milliseconds sooner than ES modules.
 const shared = {
   platform: 'node',
@@ -129,6 +133,8 @@ export default defineConfig([
           { name: 'start', test: START, priority: 1 },
           { name: 'ls', test: LS, priority: 1 },
           { name: 'down', test: DOWN, priority: 1 },
+          { name: 'aws', test: AWS },
+          { name: 'aws-up', test: AWS_UP },
           { name: 'program', test: /node_modules[/\\]commander[/\\]|src[/\\]cli[/\\]program\.ts$/, priority: 1 },
         ],
       },

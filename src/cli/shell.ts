@@ -93,7 +93,7 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
       },
     });
     for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
-    const answer = await command.run(app, { ...input, interactive: () => world.stdin.isTTY === true && world.stderr.isTTY === true });
+    const answer = await command.run(app, { ...input, interactive: () => world.stderr.isTTY === true && world.stdin.isTTY === true });
     reporter.done();
     if (answer.kind === 'result') return await printResult(desk, answer, command, globals);
     await printStream(desk, answer, command, globals);

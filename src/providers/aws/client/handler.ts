@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import type { HttpHandlerOptions, HttpRequest, HttpResponse, RequestHandler } from '@smithy/types';
 import { Fault } from '../../fault.ts';
 import { namedHosts } from './endpoints.ts';
@@ -13,6 +13,9 @@ export interface Patience {
 const PATIENCE: Patience = { connectMs: 3_000, answerMs: 30_000 };
 const MAX_CONNECTIONS = 50;
 
+/** Loaded when it is first needed: an endpoint within this machine does without TLS, which takes 3 ms to load. */
+const https = () => process.getBuiltinModule('node:https');
+
 export type Handler = RequestHandler<HttpRequest, HttpResponse, HttpHandlerOptions>;
 
 /**
@@ -24,7 +27,7 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
   const plain = new HttpAgent(pool);
   // Node versions that know no `proxyEnv` go without a proxy, as the SDK does.
   const proxied = { ...pool, proxyEnv: env };
-  const secure = new HttpsAgent(proxied);
+  let secure: HttpsAgent | undefined;
   const elsewhere = namedHosts(env);
   return {
     metadata: { handlerProtocol: 'http/1.1' },
@@ -32,14 +35,16 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
       const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
       signal?.throwIfAborted();
       const isSecure = request.protocol === 'https:';
+      if (isSecure) secure ??= new (https().Agent)(proxied);
       const sent = { ...optionsOf(request), agent: isSecure ? secure : plain };
       const where = sent.port === undefined ? `${sent.host}` : `${sent.host}:${sent.port}`;
-      const answer = await exchange(isSecure ? httpsRequest : httpRequest, sent, request.body, patience, where, signal);
+      const open = isSecure ? https().request : httpRequest;
+      const answer = await exchange(open, sent, request.body, patience, where, signal);
       return { response: responseOf(answer, where, elsewhere.has(where)) };
     },
     destroy() {
       plain.destroy();
-      secure.destroy();
+      secure?.destroy();
     },
   };
 }
@@ -84,7 +89,7 @@ function exchange(
     request.once('socket', (socket) => {
       if (!socket.connecting) return;
       connectTimer = setTimeout(() => late(`did not accept a connection within ${patience.connectMs / 1_000} s`), patience.connectMs);
-      socket.once(options.agent instanceof HttpsAgent ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
+      socket.once(open === httpRequest ? 'connect' : 'secureConnect', () => clearTimeout(connectTimer));
     });
     request.once('response', (message) => {
       readWhole(message).then((bytes) => resolve({ message, body: bytes }), reject);
