@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { didYouMean, type Finding, type Path, showPath, showValue } from './problems.ts';
 import { jsonSchema } from './schema.ts';
 import { isTreeMap, valueAt } from './source.ts';

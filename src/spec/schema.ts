@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   command,
   dollars,
@@ -22,23 +22,21 @@ z.config({ jitless: true });
 
 /** A leaf whose reader knows what is accepted, how to say so, and the same in JSON Schema. */
 function leaf<T>(reader: Reader<T>, description: string) {
-  return z
-    .unknown()
-    .transform((value, context): T => {
-      const read = reader.read(value);
-      if (read.ok) return read.value;
-      context.issues.push({ code: 'custom', message: read.message, params: { suggestion: read.suggestion }, input: value });
-      return z.NEVER;
-    })
-    .meta({ ...reader.json, description });
+  const read = z.transform((value, context): T => {
+    const answer = reader.read(value);
+    if (answer.ok) return answer.value;
+    context.issues.push({ code: 'custom', message: answer.message, params: { suggestion: answer.suggestion }, input: value });
+    return z.NEVER;
+  });
+  return z.pipe(z.unknown(), read).register(z.globalRegistry, { ...reader.json, description });
 }
 
 const NAME = /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 // What every object has under that name cannot be set by a value.
 const VARIABLE = /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/;
 
-function named<T extends z.ZodType>(value: T, pattern: RegExp, expected: string) {
-  return z.record(z.string().regex(pattern, { error: expected }), value);
+function named<T extends z.ZodMiniType>(value: T, pattern: RegExp, expected: string) {
+  return z.record(z.string().check(z.regex(pattern, { error: expected })), value);
 }
 
 const NAME_RULE = 'is not a name: use 1 to 40 of a-z, 0-9 and -, starting with a letter';
@@ -57,7 +55,7 @@ const tags = named(
   leaf(plainText, 'Value of the tag.'),
   /^(?!spin:)[^\s=,]{1,128}$/,
   `is not a tag: use up to 128 characters without spaces, = and ,; spin: is taken`,
-).meta({
+).register(z.globalRegistry, {
   description: 'Free tags, to select and account by. keep: YYYY-MM-DD holds gc off until the end of that day.',
 });
 
@@ -65,59 +63,68 @@ function hook(description: string, timeout: string) {
   return z
     .union([
       leaf(command, 'The command.'),
-      z.strictObject({ run: leaf(command, 'The command.'), timeout: leaf(duration('1ms'), `Deadline; ${timeout} by default.`).optional() }),
+      z.strictObject({
+        run: leaf(command, 'The command.'),
+        timeout: z.optional(leaf(duration('1ms'), `Deadline; ${timeout} by default.`)),
+      }),
     ])
-    .meta({ description });
+    .register(z.globalRegistry, { description });
 }
 
 const secret = z
   .strictObject({
-    generate: leaf(whole(8, 1024), 'Makes a random value of this many characters.').optional(),
-    env: leaf(variable, 'Takes the value of this variable of the caller.').optional(),
-    file: leaf(path, 'Takes the content of this file, without the newline at its end.').optional(),
-    command: leaf(command, 'Takes what this command prints, without the newline at its end.').optional(),
-    timeout: leaf(duration('1ms'), 'Deadline of the command; 30s by default.').optional(),
+    generate: z.optional(leaf(whole(8, 1024), 'Makes a random value of this many characters.')),
+    env: z.optional(leaf(variable, 'Takes the value of this variable of the caller.')),
+    file: z.optional(leaf(path, 'Takes the content of this file, without the newline at its end.')),
+    command: z.optional(leaf(command, 'Takes what this command prints, without the newline at its end.')),
+    timeout: z.optional(leaf(duration('1ms'), 'Deadline of the command; 30s by default.')),
   })
-  .meta({ description: 'Where the value comes from: one of generate, env, file, command.' });
+  .register(z.globalRegistry, { description: 'Where the value comes from: one of generate, env, file, command.' });
 
 const volume = z
   .strictObject({
-    folder: leaf(path, 'Starts as a copy of this folder.').optional(),
-    archive: leaf(path, 'Starts with the content of this tar archive, such as a snapshot.').optional(),
-    snapshot: leaf(
-      form(/^snap-[0-9a-f]+$/, 'the ID of a disk snapshot, such as snap-0123456789abcdef0'),
-      'Starts as this disk snapshot; clouds only.',
-    ).optional(),
-    size: leaf(whole(1, 65_536), 'Size of the disk in GiB; clouds only.').optional(),
+    folder: z.optional(leaf(path, 'Starts as a copy of this folder.')),
+    archive: z.optional(leaf(path, 'Starts with the content of this tar archive, such as a snapshot.')),
+    snapshot: z.optional(
+      leaf(
+        form(/^snap-[0-9a-f]+$/, 'the ID of a disk snapshot, such as snap-0123456789abcdef0'),
+        'Starts as this disk snapshot; clouds only.',
+      ),
+    ),
+    size: z.optional(leaf(whole(1, 65_536), 'Size of the disk in GiB; clouds only.')),
   })
-  .meta({ description: 'What the volume starts with; empty by default.' });
+  .register(z.globalRegistry, { description: 'What the volume starts with; empty by default.' });
 
 const database = z
   .strictObject({
-    snapshot: leaf(text, 'Restores this database snapshot.').optional(),
-    replicaOf: leaf(text, 'Becomes a read replica of this database.').optional(),
-    class: leaf(text, "Class of its instance, such as db.t4g.micro; the source's own by default.").optional(),
-    finalSnapshot: leaf(text, 'Takes a snapshot of this name before it is deleted; none by default.').optional(),
+    snapshot: z.optional(leaf(text, 'Restores this database snapshot.')),
+    replicaOf: z.optional(leaf(text, 'Becomes a read replica of this database.')),
+    class: z.optional(leaf(text, "Class of its instance, such as db.t4g.micro; the source's own by default.")),
+    finalSnapshot: z.optional(leaf(text, 'Takes a snapshot of this name before it is deleted; none by default.')),
   })
-  .meta({ description: 'A managed database of a cloud: restored from a snapshot, or a read replica. One of snapshot, replicaOf.' });
+  .register(z.globalRegistry, {
+    description: 'A managed database of a cloud: restored from a snapshot, or a read replica. One of snapshot, replicaOf.',
+  });
 
 const health = z
   .strictObject({
-    http: leaf(
-      form(/^\/\S*$/, 'a path starting with /', (value) => `/${value.trim()}`),
-      'Healthy when GET of this path answers with the status.',
-    ).optional(),
-    status: leaf(whole(100, 599), 'The status that http must answer; any 2xx or 3xx by default.').optional(),
-    tcp: leaf(flag, 'Healthy when the port accepts a connection.').optional(),
-    command: leaf(command, 'Healthy when this command ends with 0.').optional(),
-    alive: leaf(duration('1ms'), 'Healthy when the process has been alive for so long.').optional(),
-    interval: leaf(duration('10ms'), 'Time between two checks; 1s by default.').optional(),
-    timeout: leaf(duration('1ms'), 'Deadline of one check; 1s by default.').optional(),
-    healthyAfter: leaf(whole(1, 100), 'Passes in a row that make an instance healthy; 1 by default.').optional(),
-    unhealthyAfter: leaf(whole(1, 100), 'Failures in a row that make it unhealthy again; 3 by default.').optional(),
-    deadline: leaf(duration('1ms'), 'The first pass must come within this time from the start; 60s by default.').optional(),
+    http: z.optional(
+      leaf(
+        form(/^\/\S*$/, 'a path starting with /', (value) => `/${value.trim()}`),
+        'Healthy when GET of this path answers with the status.',
+      ),
+    ),
+    status: z.optional(leaf(whole(100, 599), 'The status that http must answer; any 2xx or 3xx by default.')),
+    tcp: z.optional(leaf(flag, 'Healthy when the port accepts a connection.')),
+    command: z.optional(leaf(command, 'Healthy when this command ends with 0.')),
+    alive: z.optional(leaf(duration('1ms'), 'Healthy when the process has been alive for so long.')),
+    interval: z.optional(leaf(duration('10ms'), 'Time between two checks; 1s by default.')),
+    timeout: z.optional(leaf(duration('1ms'), 'Deadline of one check; 1s by default.')),
+    healthyAfter: z.optional(leaf(whole(1, 100), 'Passes in a row that make an instance healthy; 1 by default.')),
+    unhealthyAfter: z.optional(leaf(whole(1, 100), 'Failures in a row that make it unhealthy again; 3 by default.')),
+    deadline: z.optional(leaf(duration('1ms'), 'The first pass must come within this time from the start; 60s by default.')),
   })
-  .meta({
+  .register(z.globalRegistry, {
     description: 'When an instance is healthy: one of http, tcp, command, alive. By default tcp for a service with a port, else alive.',
   });
 
@@ -127,129 +134,145 @@ const restart = z
   .union([
     policy,
     z.strictObject({
-      policy: policy.optional(),
-      max: leaf(whole(1, 1000), 'This many ends by itself within the window are a crash loop; 5 by default.').optional(),
-      window: leaf(duration('1s'), '60s by default.').optional(),
+      policy: z.optional(policy),
+      max: z.optional(leaf(whole(1, 1000), 'This many ends by itself within the window are a crash loop; 5 by default.')),
+      window: z.optional(leaf(duration('1s'), '60s by default.')),
     }),
   ])
-  .meta({ description: 'always by default; never for a job.' });
+  .register(z.globalRegistry, { description: 'always by default; never for a job.' });
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 const drain = z
   .strictObject({
-    signal: leaf(word(SIGNALS), 'Asks an instance to end; SIGTERM by default.').optional(),
-    timeout: leaf(duration('0s'), 'Time to end in, before the whole process group is killed; 10s by default.').optional(),
-    hook: hook("Runs in the instance's environment after its last request and before the signal.", '10s').optional(),
+    signal: z.optional(leaf(word(SIGNALS), 'Asks an instance to end; SIGTERM by default.')),
+    timeout: z.optional(leaf(duration('0s'), 'Time to end in, before the whole process group is killed; 10s by default.')),
+    hook: z.optional(hook("Runs in the instance's environment after its last request and before the signal.", '10s')),
   })
-  .meta({ description: 'How an instance is ended.' });
+  .register(z.globalRegistry, { description: 'How an instance is ended.' });
 
 const routerPort = leaf(either(whole(1, 65_535), word(['auto']), 'a port from 1 to 65535, or auto'), 'Port of the router; auto picks one.');
 const expose = z
   .union([
     routerPort,
     z.strictObject({
-      port: routerPort.optional(),
-      host: leaf(
-        form(/^[0-9A-Za-z.:-]+$/, 'an address to listen on'),
-        'Address that the router listens on; 127.0.0.1 by default.',
-      ).optional(),
+      port: z.optional(routerPort),
+      host: z.optional(
+        leaf(form(/^[0-9A-Za-z.:-]+$/, 'an address to listen on'), 'Address that the router listens on; 127.0.0.1 by default.'),
+      ),
     }),
   ])
-  .meta({ description: 'Puts the service behind the router, which balances over its healthy instances.' });
+  .register(z.globalRegistry, { description: 'Puts the service behind the router, which balances over its healthy instances.' });
 
 const step = z.union([
   leaf(command, 'The command.'),
   z.strictObject({
-    name: leaf(text, 'Shown in progress and timings.').optional(),
+    name: z.optional(leaf(text, 'Shown in progress and timings.')),
     run: leaf(command, 'The command.'),
-    timeout: leaf(duration('1ms'), '5m by default.').optional(),
+    timeout: z.optional(leaf(duration('1ms'), '5m by default.')),
   }),
 ]);
 
 const service = z.strictObject({
   run: leaf(command, 'What the service runs: a string for the shell, a list to execute as it is.'),
-  job: leaf(flag, 'Runs once and is ready when it ended with 0.').optional(),
-  replicas: leaf(whole(1, 1000), 'How many instances; 1 by default.').optional(),
-  dir: leaf(path, 'Working directory, relative to the spec; the folder of the spec by default.').optional(),
-  port: leaf(
-    either(whole(1, 65_535), word(['auto', 'none']), 'a port from 1 to 65535, auto or none'),
-    'Port that an instance listens on, given to it as PORT: auto allocates one for each. By default auto where one is needed, else none.',
-  ).optional(),
-  needs: z
-    .array(leaf(text, 'Name of a service.'))
-    .meta({ description: 'Services that must be ready first; those named in ${services.*} are included.' })
-    .optional(),
-  env: named(leaf(plainText, 'Value of the variable.'), VARIABLE, VARIABLE_RULE).meta({ description: 'Environment variables.' }).optional(),
-  secrets: z
-    .union([
-      z.array(leaf(text, 'Name of a secret.')),
-      named(
-        z.strictObject({
-          env: leaf(variable, 'Delivered as this environment variable.').optional(),
-          file: leaf(variable, 'Delivered as a 0600 file whose path this variable holds.').optional(),
-        }),
-        SECRET_NAME,
-        SECRET_RULE,
-      ),
-    ])
-    .meta({ description: 'Secrets that the service gets: a list of names, or how each is delivered.' })
-    .optional(),
-  volumes: z
-    .union([z.array(leaf(text, 'Name of a volume.')), named(leaf(variable, "Variable that holds the volume's path."), NAME, NAME_RULE)])
-    .meta({
-      description: 'Volumes that the service gets: a list (NAME is found in NAME_DIR), or the variable that holds the path of each.',
-    })
-    .optional(),
-  bootstrap: z.array(step).meta({ description: 'Steps that run in order before the service starts.' }).optional(),
-  health: health.optional(),
-  restart: restart.optional(),
-  drain: drain.optional(),
-  expose: expose.optional(),
-  cpu: leaf(positive, 'Virtual CPUs that an instance reserves; what it is priced by.').optional(),
-  memory: leaf(size, 'Memory that an instance reserves; what it is priced by.').optional(),
-  instanceTypes: z
-    .array(leaf(text, 'An instance type.'))
-    .meta({ description: 'Instance types to choose from. Read by clouds only.' })
-    .optional(),
-  image: leaf(text, 'Machine image. Read by clouds only.').optional(),
-  spot: leaf(flag, 'Takes spot capacity first, and on-demand where there is none. Read by clouds only.').optional(),
-  address: leaf(
-    word(['private', 'public']),
-    'Which address of an instance is checked and given to others; private by default. Read by clouds only.',
-  ).optional(),
-  disk: leaf(whole(1, 16_384), "Size of the root disk in GiB; the image's own by default. Read by clouds only.").optional(),
+  job: z.optional(leaf(flag, 'Runs once and is ready when it ended with 0.')),
+  replicas: z.optional(leaf(whole(1, 1000), 'How many instances; 1 by default.')),
+  dir: z.optional(leaf(path, 'Working directory, relative to the spec; the folder of the spec by default.')),
+  port: z.optional(
+    leaf(
+      either(whole(1, 65_535), word(['auto', 'none']), 'a port from 1 to 65535, auto or none'),
+      'Port that an instance listens on, given to it as PORT: auto allocates one for each. By default auto where one is needed, else none.',
+    ),
+  ),
+  needs: z.optional(
+    z
+      .array(leaf(text, 'Name of a service.'))
+      .register(z.globalRegistry, { description: 'Services that must be ready first; those named in ${services.*} are included.' }),
+  ),
+  env: z.optional(
+    named(leaf(plainText, 'Value of the variable.'), VARIABLE, VARIABLE_RULE).register(z.globalRegistry, {
+      description: 'Environment variables.',
+    }),
+  ),
+  secrets: z.optional(
+    z
+      .union([
+        z.array(leaf(text, 'Name of a secret.')),
+        named(
+          z.strictObject({
+            env: z.optional(leaf(variable, 'Delivered as this environment variable.')),
+            file: z.optional(leaf(variable, 'Delivered as a 0600 file whose path this variable holds.')),
+          }),
+          SECRET_NAME,
+          SECRET_RULE,
+        ),
+      ])
+      .register(z.globalRegistry, { description: 'Secrets that the service gets: a list of names, or how each is delivered.' }),
+  ),
+  volumes: z.optional(
+    z
+      .union([z.array(leaf(text, 'Name of a volume.')), named(leaf(variable, "Variable that holds the volume's path."), NAME, NAME_RULE)])
+      .register(z.globalRegistry, {
+        description: 'Volumes that the service gets: a list (NAME is found in NAME_DIR), or the variable that holds the path of each.',
+      }),
+  ),
+  bootstrap: z.optional(z.array(step).register(z.globalRegistry, { description: 'Steps that run in order before the service starts.' })),
+  health: z.optional(health),
+  restart: z.optional(restart),
+  drain: z.optional(drain),
+  expose: z.optional(expose),
+  cpu: z.optional(leaf(positive, 'Virtual CPUs that an instance reserves; what it is priced by.')),
+  memory: z.optional(leaf(size, 'Memory that an instance reserves; what it is priced by.')),
+  instanceTypes: z.optional(
+    z
+      .array(leaf(text, 'An instance type.'))
+      .register(z.globalRegistry, { description: 'Instance types to choose from. Read by clouds only.' }),
+  ),
+  image: z.optional(leaf(text, 'Machine image. Read by clouds only.')),
+  spot: z.optional(leaf(flag, 'Takes spot capacity first, and on-demand where there is none. Read by clouds only.')),
+  address: z.optional(
+    leaf(
+      word(['private', 'public']),
+      'Which address of an instance is checked and given to others; private by default. Read by clouds only.',
+    ),
+  ),
+  disk: z.optional(leaf(whole(1, 16_384), "Size of the root disk in GiB; the image's own by default. Read by clouds only.")),
 });
 
 /** The spec as its author writes it; parsing gives durations in milliseconds, sizes in bytes, money in nano-dollars. */
 export const specSchema = z
   .strictObject({
-    $schema: leaf(text, 'JSON Schema for editors; not read by spin.').optional(),
+    $schema: z.optional(leaf(text, 'JSON Schema for editors; not read by spin.')),
     name: leaf(text, 'Names the spin: the same name is the same spin. May be interpolated, such as pr-${env.PR}.'),
-    provider: leaf(
-      form(/^[a-z][a-z0-9-]*$/, 'the name of a provider, such as local', (value) => value.toLowerCase()),
-      'Who runs the spin; local by default.',
-    ).optional(),
-    region: leaf(
-      form(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region, such as eu-central-1'),
-      'Region of a cloud; that of the config or the environment by default.',
-    ).optional(),
-    ttl: leaf(ttlReader, 'Time from up to the deadline at which the spin ends by itself.').optional(),
-    owner: leaf(text, 'Who answers for the spin; the user by default.').optional(),
-    tags: tags.optional(),
-    budget: z
-      .strictObject({
-        perHour: leaf(dollars, 'Highest price per hour, in USD.').optional(),
-        total: leaf(dollars, 'Highest price until the deadline, in USD.').optional(),
-      })
-      .meta({ description: 'up refuses a plan that costs more.' })
-      .optional(),
-    secrets: named(secret, SECRET_NAME, SECRET_RULE).optional(),
-    volumes: named(volume, NAME, NAME_RULE).optional(),
-    databases: named(database, NAME, NAME_RULE).optional(),
-    evacuate: hook('Runs on the machine of spin down, before anything is drained.', '60s').optional(),
+    provider: z.optional(
+      leaf(
+        form(/^[a-z][a-z0-9-]*$/, 'the name of a provider, such as local', (value) => value.toLowerCase()),
+        'Who runs the spin; local by default.',
+      ),
+    ),
+    region: z.optional(
+      leaf(
+        form(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region, such as eu-central-1'),
+        'Region of a cloud; that of the config or the environment by default.',
+      ),
+    ),
+    ttl: z.optional(leaf(ttlReader, 'Time from up to the deadline at which the spin ends by itself.')),
+    owner: z.optional(leaf(text, 'Who answers for the spin; the user by default.')),
+    tags: z.optional(tags),
+    budget: z.optional(
+      z
+        .strictObject({
+          perHour: z.optional(leaf(dollars, 'Highest price per hour, in USD.')),
+          total: z.optional(leaf(dollars, 'Highest price until the deadline, in USD.')),
+        })
+        .register(z.globalRegistry, { description: 'up refuses a plan that costs more.' }),
+    ),
+    secrets: z.optional(named(secret, SECRET_NAME, SECRET_RULE)),
+    volumes: z.optional(named(volume, NAME, NAME_RULE)),
+    databases: z.optional(named(database, NAME, NAME_RULE)),
+    evacuate: z.optional(hook('Runs on the machine of spin down, before anything is drained.', '60s')),
     services: named(service, NAME, NAME_RULE),
   })
-  .meta({ title: 'spin.yaml', description: 'An ephemeral environment for spin.' });
+  .register(z.globalRegistry, { title: 'spin.yaml', description: 'An ephemeral environment for spin.' });
 
 /** A spec that has the right shape; names in it are not yet resolved, defaults not yet applied. */
 export type AuthoredSpec = z.output<typeof specSchema>;
