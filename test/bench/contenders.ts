@@ -11,6 +11,12 @@ export interface Contender {
   prepare(ports: readonly number[], socket: string): Promise<{ readonly up: BenchCommand; readonly down: BenchCommand }>;
 }
 
+/** Those that take part in a round, each first in turn, so that none always finds the machine as another left it. Round -1 is of no account. */
+export function inTurn<T>(taking: readonly T[], round: number): readonly T[] {
+  const from = Math.max(round, 0) % taking.length;
+  return [...taking.slice(from), ...taking.slice(0, from)];
+}
+
 /** How often the shell script asks a server that does not answer yet; spin goes at its own pace. */
 const POLL_MS = 50;
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { type BenchFolder, settled } from './bench-folder.ts';
 import { BenchFailure, run } from './command.ts';
-import { type Contender, pm2Contender, shellContender, spinContender } from './contenders.ts';
+import { type Contender, inTurn, pm2Contender, shellContender, spinContender } from './contenders.ts';
 import type { Figure, Section } from './figures.ts';
 import { installPm2 } from './pm2.ts';
 import { ServersWatch } from './servers-watch.ts';
@@ -37,8 +37,7 @@ export async function measureServices(folder: BenchFolder, rounds: number, say: 
   try {
     for (let round = -1; round < rounds; round++) {
       for (const count of round < 0 ? [1] : COUNTS) {
-        // Each goes first in turn, so that none always finds the machine as another left it.
-        for (const contender of rotate(contenders, Math.max(round, 0))) {
+        for (const contender of inTurn(contenders, round)) {
           const timed = await measureRound(folder, contender, count, watch);
           const key = keyOf(contender.name, count);
           if (round >= 0) timings.set(key, [...(timings.get(key) ?? []), timed]);
@@ -103,11 +102,6 @@ async function freePorts(count: number): Promise<readonly number[]> {
   });
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
-}
-
-function rotate<T>(list: readonly T[], by: number): readonly T[] {
-  const from = by % list.length;
-  return [...list.slice(from), ...list.slice(0, from)];
 }
 
 function keyOf(name: string, count: number): string {

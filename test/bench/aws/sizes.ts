@@ -1,5 +1,6 @@
 import type { BenchFolder } from '../bench-folder.ts';
 import { BenchFailure, run } from '../command.ts';
+import { inTurn } from '../contenders.ts';
 import type { Figure, Section } from '../figures.ts';
 import { type AwsContender, rawContender, spinContender } from './contenders.ts';
 import { type Ground, LATENCY_MS, makeGround } from './ground.ts';
@@ -35,8 +36,8 @@ export async function measureSizes(folder: BenchFolder, rounds: number, say: (li
     const [timings, actions]: [Rounds, Map<string, string>] = [new Map(), new Map()];
     for (let round = -1; round < rounds; round++) {
       for (const count of round < 0 ? [1] : COUNTS) {
-        for (const contender of rotate(contenders, Math.max(round, 0))) {
-          if (contender.slow === true && round >= SLOW_ROUNDS) continue;
+        const taking = contenders.filter(({ slow = false }) => !slow || round < SLOW_ROUNDS);
+        for (const contender of inTurn(taking, round)) {
           const key = keyOf(contender.name, count);
           const timed = await measureRound(ground, contender, count, (what, text) => actions.set(`${key} ${what}`, text));
           if (round >= 0) timings.set(key, [...(timings.get(key) ?? []), timed]);
@@ -140,11 +141,6 @@ function growthOf(timings: Rounds): readonly Figure[] {
 
 function valuesOf(timings: Rounds, name: string, count: number, field: keyof Round): readonly number[] {
   return (timings.get(keyOf(name, count)) ?? []).map((round) => round[field] ?? Number.NaN);
-}
-
-function rotate<T>(list: readonly T[], by: number): readonly T[] {
-  const from = by % list.length;
-  return [...list.slice(from), ...list.slice(0, from)];
 }
 
 function keyOf(name: string, count: number): string {

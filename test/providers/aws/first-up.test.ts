@@ -41,10 +41,34 @@ describe('a first up', () => {
     const handle = await world.provider.create(service, world.call);
     expect(await world.observe({ ...service, handle })).toMatchObject({ state: 'running' });
     const made = world.ec2.calls.slice(read).map(({ action }) => action);
-    expect(made.slice(0, 2)).toEqual(['CreateSecurityGroup', 'RunInstances']);
-    expect(made.slice(2).toSorted()).toEqual(['DescribeInstanceStatus', 'DescribeInstances']);
-    const [first, second] = world.ec2.calls.slice(read + 2).map(({ at }) => at);
-    expect(Math.abs((first ?? 0) - (second ?? Infinity))).toBeLessThan(ROUND_MS);
+    expect(made).toEqual(['CreateSecurityGroup', 'RunInstances', 'DescribeInstances']);
+  });
+
+  test('asks for no status checks of what turned to run a moment ago', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { spin } = await begin(world, world.provider);
+    const { firewall, service } = requestsOf(world, spin);
+    await world.provider.create(firewall, world.call);
+    const handle = await world.provider.create(service, world.call);
+    world.ec2.outside.impair(world.living()[0]?.id ?? '');
+    expect(await world.observe({ ...service, handle })).toMatchObject({ state: 'running' });
+    expect(world.ec2.counts()).not.toHaveProperty('DescribeInstanceStatus');
+    await world.ec2.advance(6_000);
+    expect(await world.observe({ ...service, handle })).toMatchObject({ state: 'pending', instances: [{ state: 'unhealthy' }] });
+  });
+
+  test.for(['by another process', 'a while ago'])('asks for the status checks of what was launched %s', async (launched) => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { spin } = await begin(world, world.provider);
+    const { firewall, service } = requestsOf(world, spin);
+    await world.provider.create(firewall, world.call);
+    if (launched === 'by another process') await world.another().create(service, world.call);
+    // Not the first of its key any more: this one looks whether it has been launched.
+    if (launched === 'by another process') await world.call.clock.sleep(1_000);
+    const handle = await world.provider.create(service, world.call);
+    if (launched === 'a while ago') await world.ec2.advance(6_000);
+    world.ec2.outside.impair(world.living()[0]?.id ?? '');
+    expect(await world.observe({ ...service, handle })).toMatchObject({ state: 'pending', instances: [{ state: 'unhealthy' }] });
   });
 
   test('looks before it launches where an earlier process may have launched', async () => {

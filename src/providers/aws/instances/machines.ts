@@ -103,16 +103,13 @@ export class Machines {
     return [...this.#launched.values()].flatMap(({ machine: { id, owner } }) => (owner.incarnation === spin.incarnation ? [id] : []));
   }
 
-  /**
-   * Those that were pending a few seconds ago, when this process looked last or was told that they are launched. A launch that may be the
-   * repetition of an earlier one is not believed: it can answer as the first did.
-   */
+  /** Those that were pending a few seconds ago, when this process looked last or was told that they are launched. */
   lastPending(spin: SpinRef, now: number): ReadonlySet<string> {
     const look = this.#looks.get(spin.incarnation);
     const seen = look !== undefined && now - look.at < LATELY_MS ? look.machines : [];
-    const launched = this.#whole.get(spin.incarnation) === true ? [...this.#launched.values()] : [];
-    const told = launched.filter(({ machine: { owner }, at }) => owner.incarnation === spin.incarnation && now - at < LATELY_MS);
-    return new Set([...seen, ...told.map(({ machine }) => machine)].flatMap(({ id, state }) => (state === 'pending' ? [id] : [])));
+    const own = [...this.#launched.values()].filter(({ machine: { owner } }) => owner.incarnation === spin.incarnation);
+    const told = own.filter(({ at }) => now - at < LATELY_MS).map(({ machine }) => machine);
+    return new Set([...seen, ...told].flatMap(({ id, state }) => (state === 'pending' ? [id] : [])));
   }
 
   /** Forgets what was seen of a spin: its tags were changed. */

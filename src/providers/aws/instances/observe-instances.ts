@@ -41,7 +41,7 @@ export async function observeServices(
 
 /**
  * The machines of a spin. Those of whose IDs it is known that they may run are asked for their status checks at the same time: those that
- * ran when their service was ready, and those of a launch that may repeat an earlier one. Those that just turned to run need not be.
+ * ran when their service was ready, and those that were launched longer ago than a moment. Those that just turned to run need not be.
  */
 async function lookAt(region: Region, targets: readonly Target[], spin: SpinRef, call: Call): Promise<readonly Machine[]> {
   const pending = region.machines.lastPending(spin, call.clock.now());
