@@ -112,7 +112,12 @@ describe('user data', () => {
     expect(Object.keys(config).toSorted()).toEqual(['runcmd', 'write_files']);
     for (const file of config.write_files) {
       expect(['path', 'content', 'permissions', 'encoding']).toEqual(expect.arrayContaining(Object.keys(file)));
+      expect(file.path).toMatch(/^\/\S+$/);
+      expect(['string', 'undefined']).toContain(typeof file.content);
       expect(file.permissions).toMatch(/^0[0-7]{3}$/);
+      expect(['text/plain', 'b64', 'base64', 'gz', 'gzip', 'gz+b64', 'gz+base64', 'gzip+b64', 'gzip+base64']).toContain(
+        file.encoding ?? 'text/plain',
+      );
     }
     expect(config.runcmd.every((command) => command.every((word) => typeof word === 'string'))).toBe(true);
   });
