@@ -44,6 +44,7 @@ export async function claim(
   timeout: AbortSignal | undefined,
 ): Promise<Session> {
   for (;;) {
+    const began = app.clock.now();
     const known = await app.store.read(wanted.id);
     // Clearing an old life away is a `down`, from which no other `down` takes the lease.
     const clears = known !== undefined && isOver(app, known.record);
@@ -61,7 +62,7 @@ export async function claim(
     try {
       const { record } = session;
       if (isOver(app, record)) {
-        const work = begin(app, session, await app.provider(record.provider), { command: 'down', data: { before: 'up' } }, timeout);
+        const work = begin(app, session, await app.provider(record.provider), { command: 'down', began, data: { before: 'up' } }, timeout);
         await takeDown(app, work, true);
       } else if (!clears) {
         refuseMove(record, wanted, provider);

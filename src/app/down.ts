@@ -83,12 +83,13 @@ export async function downOne(app: App, id: SpinId, request: Omit<DownRequest, '
  * @throws SpinError `lease-held`, `release-failed`
  */
 export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Promise<boolean> {
+  const began = app.clock.now();
   const session = await takeLease(app, { id, command: 'gc', take: 'claim' });
   if (session === undefined) return false;
   try {
     const { record } = session;
     if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation || sweep.objection(record) !== undefined) return false;
-    const work = begin(app, session, await app.provider(record.provider), { command: 'gc' });
+    const work = begin(app, session, await app.provider(record.provider), { command: 'gc', began });
     work.call.emit({ type: 'gc.swept', data: { verdict: 'release', reason: sweep.reason } });
     await takeDown(app, work, true);
     return true;
@@ -132,6 +133,7 @@ function spared(id: SpinId): DownResult {
 }
 
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
+  const began = app.clock.now();
   const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
   if (request.expired === true || request.incarnation !== undefined) {
     const known = (await app.store.read(id))?.record;
@@ -161,7 +163,7 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
       await session.remove();
       return absent;
     }
-    const work = begin(app, session, await app.provider(record.provider), { command: 'down' });
+    const work = begin(app, session, await app.provider(record.provider), { command: 'down', began });
     if (request.expired === true) work.call.emit({ type: 'spin.expired', data: { enforcer: 'keeper' } });
     return await takeDown(app, work, request.force === true || request.expired === true);
   } finally {

@@ -57,7 +57,7 @@ export async function up(app: App, request: UpRequest): Promise<UpOutcome> {
     throw thrown;
   });
   try {
-    const work = begin(app, session, provider, { command: 'up', data: { waitedMs: app.clock.now() - began } }, timeout.signal);
+    const work = begin(app, session, provider, { command: 'up', began }, timeout.signal);
     return await bring(app, work, { wanted: { ...wanted, warnings }, plan, request, began });
   } finally {
     timeout.cancel();

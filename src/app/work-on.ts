@@ -53,14 +53,17 @@ export function workOn(app: App, session: Session, provider: Provider, deadline?
 /** What a command is, as its first event tells. */
 export interface Asked {
   readonly command: 'up' | 'down' | 'gc';
+  /** When it was asked for: what it read, and the lease that it waited for, are part of how long it took. */
+  readonly began: number;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /** Begins a command's work: the journal tells who asked, and under which fencing number. */
 export function begin(app: App, session: Session, provider: Provider, asked: Asked, deadline?: AbortSignal): Work {
   const work = workOn(app, session, provider, deadline);
-  const phase = asked.command === 'up' ? 'plan' : 'drain';
-  work.call.emit({ type: 'spin.requested', phase, data: { command: asked.command, ...asked.data } });
+  const { command, began, data } = asked;
+  const phase = command === 'up' ? 'plan' : 'drain';
+  work.call.emit({ type: 'spin.requested', phase, ms: app.clock.now() - began, data: { command, ...data } });
   work.call.emit({ type: 'lease.acquired', phase, data: { fence: session.fence } });
   session.lost.addEventListener('abort', () => work.call.emit({ type: 'lease.lost', phase, message: messageOf(session.lost.reason) }), {
     once: true,

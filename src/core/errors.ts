@@ -58,6 +58,23 @@ export function systemCode(thrown: unknown): string | undefined {
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
+/** What Node says of a certificate that it does not believe (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+const CERTIFICATE_CODES: ReadonlySet<string> = new Set(
+  `UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_CRL UNABLE_TO_DECRYPT_CERT_SIGNATURE UNABLE_TO_DECRYPT_CRL_SIGNATURE
+  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY CERT_SIGNATURE_FAILURE CRL_SIGNATURE_FAILURE CERT_NOT_YET_VALID CERT_HAS_EXPIRED CRL_NOT_YET_VALID
+  CRL_HAS_EXPIRED ERROR_IN_CERT_NOT_BEFORE_FIELD ERROR_IN_CERT_NOT_AFTER_FIELD ERROR_IN_CRL_LAST_UPDATE_FIELD
+  ERROR_IN_CRL_NEXT_UPDATE_FIELD DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE CERT_CHAIN_TOO_LONG CERT_REVOKED INVALID_CA PATH_LENGTH_EXCEEDED INVALID_PURPOSE CERT_UNTRUSTED
+  CERT_REJECTED HOSTNAME_MISMATCH ERR_TLS_CERT_ALTNAME_INVALID`.split(/\s+/),
+);
+
+/** What is wrong with the certificate of whoever was to answer, or undefined where that is not what was thrown. */
+export function untrustedCertificate(thrown: unknown): string | undefined {
+  if (!CERTIFICATE_CODES.has(systemCode(thrown) ?? '')) return undefined;
+  // What follows is advice on how to run Node.
+  return messageOf(thrown).split('; ')[0];
+}
+
 /** Marks a branch that the types say cannot be reached. @throws InternalError always. */
 export function assertNever(value: never, what: string): never {
   throw new InternalError(`${what}: unexpected ${JSON.stringify(value)}`);

@@ -1,3 +1,4 @@
+import { parseTime } from './clock.ts';
 import type { Phase } from './phases.ts';
 import type { Incarnation, SpinId } from './ids.ts';
 
@@ -11,7 +12,11 @@ interface EventRow {
 
 /** Every event type. Types and fields are a promise to scripts; docs/events.md is made from this table. */
 export const EVENTS = {
-  'spin.requested': { phase: 'plan', level: 'detail', meaning: 'A command began to work on the spin; data.command names it.' },
+  'spin.requested': {
+    phase: 'plan',
+    level: 'detail',
+    meaning: 'A command began to work on the spin; data.command names it, ms is the time since it was asked for.',
+  },
   'plan.made': { phase: 'plan', level: 'detail', meaning: 'The plan is known; data holds its counts and hourly price.' },
   'lease.acquired': { phase: 'plan', level: 'detail', meaning: 'This process may change the record; data.fence is its fencing number.' },
   'lease.lost': { phase: 'plan', level: 'warning', meaning: 'Another process took the lease over.' },
@@ -112,6 +117,11 @@ export interface SpinEvent extends EventBody {
   readonly incarnation: Incarnation;
   readonly trace: string;
   readonly phase: Phase;
+}
+
+/** When what an event tells of began to be waited for, in milliseconds since the epoch: a command is asked for before it works on a spin. */
+export function beganAt({ type, time, ms = 0 }: SpinEvent): number {
+  return parseTime(time) - (type === 'spin.requested' ? ms : 0);
 }
 
 /** Takes an event; synchronous, never throws, never awaited: durability rests on the record, not on events. */

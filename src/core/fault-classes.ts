@@ -102,6 +102,10 @@ export const FAULT_CLASSES = {
     meaning: 'A cloud endpoint could not be reached, or did not answer in time.',
     hint: 'Check the network, the proxy and `AWS_ENDPOINT_URL`.',
   },
+  'untrusted-certificate': {
+    meaning: 'Nobody who is believed vouches for who answers at a cloud endpoint, as behind a proxy that reads along.',
+    hint: 'Name the certificates of your network in `AWS_CA_BUNDLE`, or in `NODE_EXTRA_CA_CERTS` beside the usual ones.',
+  },
   unimplemented: {
     meaning: 'The endpoint does not implement an action, as an emulator may not, or it is no AWS endpoint.',
     hint: 'Check `AWS_ENDPOINT_URL`.',

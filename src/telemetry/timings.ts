@@ -1,5 +1,5 @@
 import { parseTime } from '../core/clock.ts';
-import type { EventType, SpinEvent } from '../core/events.ts';
+import { beganAt, type EventType, type SpinEvent } from '../core/events.ts';
 import { PHASES, type Phase } from '../core/phases.ts';
 import { type BootstrapTally, tallyBootstraps } from './bootstraps.ts';
 
@@ -26,7 +26,7 @@ export interface Timings {
   readonly secretIssuanceMs?: number;
   /** M7: requests that a cloud refused for being one too many (429 and 503), and that were sent again. */
   readonly throttled: number;
-  /** From the first to the last event of the command. */
+  /** From the request to the last event of the command. */
   readonly totalMs: number;
 }
 
@@ -35,7 +35,7 @@ export function foldTimings(events: readonly SpinEvent[]): Timings {
   const command = lastCommand(events);
   const [first] = command;
   if (first === undefined) return { phases: [], bootstrap: tallyBootstraps([]), throttled: 0, totalMs: 0 };
-  const start = parseTime(first.time);
+  const start = beganAt(first);
   const marks = marksOf(command, start);
   const at = (wanted: (mark: Mark) => boolean): readonly number[] => marks.filter(wanted).map((mark) => mark.end);
   const ready = (...kinds: readonly string[]) => at(({ event, kind }) => event.type === 'resource.ready' && kinds.includes(kind));

@@ -7,6 +7,9 @@ import { makeIncarnation, parseSpinId, type SpinId } from '../../src/core/ids.ts
 import { createS3Store } from '../../src/store/s3-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { BUSY, DENIED, type FakeS3, MET, type S3Action, type S3Fault, type S3Request } from '../fakes/s3.ts';
+import { selfSigned } from '../fakes/tls/certificate.ts';
+import { startFront } from '../fakes/tls/front.ts';
+import { startTunnel } from '../fakes/tls/tunnel.ts';
 import { fakeS3 } from './s3-bucket.ts';
 import { BUCKET, KEYS, openS3 } from './s3-open.ts';
 import { sampleEntry, sampleEvent, sampleRecord, START, there } from './samples.ts';
@@ -112,6 +115,31 @@ describe('a removal whose answer is lost', () => {
     };
     expect(await store.remove(id, version)).toBe('conflict');
     expect((await store.read(id))?.fence).toBe(5);
+  });
+});
+
+describe('a bucket behind a certificate that nobody vouches for', () => {
+  it('is not read; AWS_CA_BUNDLE says whom to believe, and HTTPS_PROXY which way to go', async () => {
+    const fake = await fakeS3();
+    const certificate = selfSigned(systemClock.now());
+    const front = await startFront(fake.endpoint, certificate);
+    onTestFinished(() => front.close());
+    await expect(openS3(front.url).write(undefined, fresh)).rejects.toMatchObject({
+      code: 'state-unwritable',
+      message: expect.stringMatching(/: self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/),
+      hint: expect.stringContaining('AWS_CA_BUNDLE'),
+    });
+
+    const folder = mkdtempSync(join(tmpdir(), 'spin-ca-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const bundle = join(folder, 'ca.pem');
+    writeFileSync(bundle, certificate.cert);
+    const proxy = await startTunnel();
+    onTestFinished(() => proxy.close());
+    for (const env of [{ AWS_CA_BUNDLE: bundle }, { AWS_CA_BUNDLE: bundle, HTTPS_PROXY: proxy.url }]) {
+      expect((await openS3(front.url, systemClock, { env }).read(id))?.record).toBeUndefined();
+    }
+    expect(proxy.asked).toEqual([`127.0.0.1:${front.port}`]);
   });
 });
 

@@ -106,6 +106,18 @@ describe('the figures of an up', () => {
     });
   });
 
+  it('count from when it was asked for, though it could not begin then', () => {
+    const events = journal(
+      [2, 'spin.requested', { ms: 1_500 }],
+      [3, 'resource.creating', { resource: 'service.db@1' }],
+      [5, 'resource.ready', { resource: 'service.db@1', ms: 2_000 }],
+      [6, 'spin.ready', { ms: 5_500 }],
+    );
+    const timings = foldTimings(events);
+    expect(timings).toMatchObject({ provisionMs: 4_500, convergenceMs: 5_500, totalMs: 5_500 });
+    expect(timings.phases[0]).toEqual({ phase: 'plan', startMs: 0, ms: 2_500 });
+  });
+
   it('take the time to healthy for the time to serve where nothing is exposed', () => {
     const events = journal(
       [0, 'spin.requested'],

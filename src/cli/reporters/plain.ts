@@ -1,5 +1,5 @@
 import { parseTime } from '../../core/clock.ts';
-import { EVENTS, type SpinEvent } from '../../core/events.ts';
+import { beganAt, EVENTS, type SpinEvent } from '../../core/events.ts';
 import { clean } from '../text/clean.ts';
 import { storyteller, withSubject } from '../text/tell.ts';
 import type { Reporter } from './reporter.ts';
@@ -8,7 +8,7 @@ import type { Reporter } from './reporter.ts';
 const SOON_MS = 100;
 
 /**
- * One line per change, with the seconds since the first: `   0.34s  web  service.web@1: ready after 310ms`. Lines that come close together
+ * One line per change, with the seconds since the command was asked for: `   0.34s  web  service.web@1: ready after 310ms`. Lines that come close together
  * are one write.
  */
 export function plainReporter(write: (text: string) => unknown, verbose: boolean): Reporter {
@@ -29,7 +29,7 @@ export function plainReporter(write: (text: string) => unknown, verbose: boolean
   };
   return {
     event(event) {
-      const from = (began ??= parseTime(event.time));
+      const from = (began ??= beganAt(event));
       if (shown(event, verbose))
         keep(() => `${seconds(parseTime(event.time) - from)}  ${event.id}  ${clean(withSubject(event, story(event)))}`);
     },

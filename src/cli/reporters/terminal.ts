@@ -1,7 +1,7 @@
 import { Chalk } from 'chalk';
 import ora, { type Ora } from 'ora';
 import { parseTime } from '../../core/clock.ts';
-import type { SpinEvent } from '../../core/events.ts';
+import { beganAt, type SpinEvent } from '../../core/events.ts';
 import { clean } from '../text/clean.ts';
 import { storyteller, tell, tellShort } from '../text/tell.ts';
 import { took } from '../text/time.ts';
@@ -118,7 +118,7 @@ export function terminalReporter(stream: Outgoing, options: { readonly verbose: 
 
   return {
     event(event) {
-      began ??= parseTime(event.time);
+      began ??= beganAt(event);
       spins.add(event.id);
       phase = event.phase;
       start();

@@ -1,5 +1,5 @@
 /** What the error codes of AWS mean to the engine: the one place that reads them. No decision is made on a message. */
-import { messageOf, systemCode } from '../../core/errors.ts';
+import { messageOf, systemCode, untrustedCertificate } from '../../core/errors.ts';
 import { Fault, type FaultKind } from '../fault.ts';
 import { OTHER_QUOTAS, type Quota, vcpuQuota } from './quotas.ts';
 
@@ -94,6 +94,9 @@ export function kindOf(code: string): FaultKind | undefined {
 /** What an SDK call threw, as a Fault whose class is the error code. A Fault is returned as it is. */
 export function toFault(thrown: unknown, asked: Asked): Fault {
   if (thrown instanceof Fault) return thrown;
+  const distrust = untrustedCertificate(thrown);
+  if (distrust !== undefined)
+    return new Fault('invalid', 'untrusted-certificate', `${asked.action}: ${distrust}; ${VOUCH}`, { cause: thrown });
   const network = systemCode(thrown);
   if (network !== undefined && (NETWORK.has(network) || network.startsWith('ERR_SSL') || network.startsWith('ERR_TLS'))) {
     return new Fault('transient', 'unreachable', `${asked.action}: ${messageOf(thrown)}`, { cause: thrown });
@@ -116,6 +119,7 @@ function isNotHere(code: string, status: number | undefined): boolean {
 }
 
 const SIGN_IN = 'set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`';
+const VOUCH = 'where your network answers for AWS, name its certificates in AWS_CA_BUNDLE';
 const RENEW = 'renew them, for example with `aws sso login`';
 
 /** The Fault of a chain of credential sources of which none had any. */

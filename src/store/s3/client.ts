@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Clock } from '../../core/clock.ts';
 import { otherRegionIn } from './problem.ts';
@@ -39,7 +40,7 @@ export function openSender(options: ClientOptions, time: ServerTime): Sender {
   let opened: Promise<{ readonly client: S3Client; readonly sdk: Sdk }> | undefined;
 
   const open = async (region: string | undefined) => {
-    const sdk = await loadSdk();
+    const [sdk, ca] = await Promise.all([loadSdk(), believed(options.env)]);
     const client = await clientIn(sdk, {
       ...(region === undefined ? {} : { region }),
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
@@ -52,7 +53,7 @@ export function openSender(options: ClientOptions, time: ServerTime): Sender {
         requestTimeout: ANSWER_MS,
         throwOnRequestTimeout: true,
         httpAgent: { maxSockets: SOCKETS, keepAlive: true },
-        httpsAgent: { maxSockets: SOCKETS, keepAlive: true },
+        httpsAgent: { maxSockets: SOCKETS, keepAlive: true, proxyEnv: options.env, ...ca },
       },
     });
     observeDates(client, options.clock, time);
@@ -76,6 +77,11 @@ export function openSender(options: ClientOptions, time: ServerTime): Sender {
       }
     },
   };
+}
+
+/** The authorities of AWS_CA_BUNDLE instead of Node's own, as AWS's other tools have it. @throws system errors */
+async function believed({ AWS_CA_BUNDLE: bundle }: ClientOptions['env']): Promise<{ readonly ca?: Buffer }> {
+  return bundle === undefined || bundle === '' ? {} : { ca: await readFile(bundle) };
 }
 
 async function loadSdk() {

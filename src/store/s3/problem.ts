@@ -1,4 +1,4 @@
-import { messageOf, SpinError, systemCode } from '../../core/errors.ts';
+import { messageOf, SpinError, systemCode, untrustedCertificate } from '../../core/errors.ts';
 
 export type Doing = 'read' | 'write' | 'list' | 'delete';
 
@@ -36,6 +36,7 @@ const NOT_ACCEPTED: Told = { reason: 'the AWS credentials are not accepted', hin
 const BUSY: Told = { reason: 'S3 is too busy', hint: () => 'run the command again in a moment' };
 const NO_ANSWER: Told = { reason: 'no answer', hint: () => 'check the network and AWS_ENDPOINT_URL, then run the command again' };
 
+const VOUCH = 'where your network answers for S3, name its certificates in AWS_CA_BUNDLE';
 const CONDITIONAL = 'use S3, or a service that honours If-None-Match and If-Match on PutObject and DeleteObject';
 
 /** By S3's code (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), the SDK's name of an error, or the system's code. */
@@ -146,6 +147,8 @@ function toldOf(thrown: unknown, code: string, status: number | undefined): { re
   if (REDIRECTS.has(code) || status === 301) {
     return { reason: 'the bucket is in another region', hint: ({ bucket }) => `set AWS_REGION (aws s3api head-bucket --bucket ${bucket})` };
   }
+  const distrust = untrustedCertificate(thrown);
+  if (distrust !== undefined) return { reason: distrust, hint: () => VOUCH };
   const told = TOLD[code] ?? (status === 403 ? DENIED : status !== undefined && status >= 500 ? BUSY : undefined);
   return told ?? { reason: messageOf(thrown) };
 }

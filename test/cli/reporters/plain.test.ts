@@ -33,6 +33,15 @@ function told(globals: Partial<Globals>): string {
 }
 
 describe('the story without a terminal', () => {
+  it('counts from when the command was asked for', () => {
+    const lines: string[] = [];
+    const reporter = plainReporter((text) => lines.push(text), false);
+    reporter.event(event(0, { type: 'spin.requested', ms: 1_500, data: { command: 'up' } }));
+    reporter.event(event(500, { type: 'resource.creating', resource: 'service.web@1' }));
+    reporter.done();
+    expect(lines).toEqual(['   2.00s  web  service.web@1: creating\n']);
+  });
+
   it('is one line per change, with the time since the first', () => {
     expect(told({})).toBe(
       [

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
 import type { HttpHandlerOptions, HttpRequest, HttpResponse, RequestHandler } from '@smithy/types';
+import { messageOf } from '../../../core/errors.ts';
 import { Fault } from '../../fault.ts';
 import { namedHosts } from './endpoints.ts';
 
@@ -35,7 +37,7 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
       const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
       signal?.throwIfAborted();
       const isSecure = request.protocol === 'https:';
-      if (isSecure) secure ??= new (https().Agent)(proxied);
+      if (isSecure) secure ??= new (https().Agent)({ ...proxied, ...believed(env) });
       const sent = { ...optionsOf(request), agent: isSecure ? secure : plain };
       const where = sent.port === undefined ? `${sent.host}` : `${sent.host}:${sent.port}`;
       const open = isSecure ? https().request : httpRequest;
@@ -47,6 +49,16 @@ export function createHandler(env: Readonly<Record<string, string | undefined>>,
       secure?.destroy();
     },
   };
+}
+
+/** The authorities of AWS_CA_BUNDLE instead of Node's own, as AWS's other tools have it. @throws Fault where it cannot be read */
+function believed({ AWS_CA_BUNDLE: bundle }: Readonly<Record<string, string | undefined>>): { readonly ca?: Buffer } {
+  if (bundle === undefined || bundle === '') return {};
+  try {
+    return { ca: readFileSync(bundle) };
+  } catch (cause) {
+    throw new Fault('invalid', 'untrusted-certificate', `AWS_CA_BUNDLE cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function optionsOf({ hostname, port, method, path, query, headers }: HttpRequest): RequestOptions {
