@@ -1,12 +1,16 @@
 import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { formatDuration } from '../core/duration.ts';
-import { messageOf } from '../core/errors.ts';
+import { isSpinError, messageOf } from '../core/errors.ts';
 import { makeIncarnation, makeTraceId, parseSpinId } from '../core/ids.ts';
+import { Fault } from '../providers/fault.ts';
 import type { Check } from '../providers/provider.ts';
+import type { Spec } from '../spec/spec.ts';
 import { buildPlan } from '../plan/build.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DoctorOutcome } from './outcomes.ts';
+import { namesInUse } from './providers.ts';
+import { loadRequest } from './spec-request.ts';
 
 const LOW_SPACE_BYTES = 200e6;
 
@@ -74,28 +78,56 @@ async function recordChecks(app: App): Promise<readonly Check[]> {
   }
 }
 
-/** The preflight of an empty spec: what a provider needs whatever is asked of it. */
+/** The preflight of an empty spec: what a provider needs whatever is asked of it. One that cannot be asked is a check that fails. */
 async function providerChecks(app: App): Promise<readonly Check[]> {
-  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const here = await specHere(app);
+  const inUse = await namesInUse(app).catch((): ReadonlySet<string> => new Set(app.providers));
   const checks: Check[] = [];
-  for (const name of app.providers) {
-    const provider = await app.provider(name);
-    const spec = {
-      name: 'doctor',
-      provider: name,
-      ttlMs: 60_000,
-      owner: '',
-      tags: {},
-      budget: {},
-      secrets: {},
-      volumes: {},
-      databases: {},
-      services: {},
-      baseDir: app.cwd,
-    };
-    const spin = { id: parseSpinId('doctor'), incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() };
-    for (const check of await provider.preflight(spin, buildPlan(spec, provider), call))
-      checks.push({ ...check, name: `${name}: ${check.name}` });
+  for (const name of new Set([...inUse, ...(here === undefined ? [] : [here.provider])])) {
+    try {
+      for (const check of await preflight(app, name, here)) checks.push({ ...check, name: `${name}: ${check.name}` });
+    } catch (thrown) {
+      app.signal.throwIfAborted();
+      if (!(thrown instanceof Fault) && !isSpinError(thrown)) throw thrown;
+      checks.push({
+        name,
+        ok: false,
+        detail: messageOf(thrown),
+        ...(isSpinError(thrown) && thrown.hint !== undefined ? { hint: thrown.hint } : {}),
+      });
+    }
   }
   return checks;
+}
+
+async function preflight(app: App, name: string, here: Pick<Spec, 'provider' | 'region'> | undefined): Promise<readonly Check[]> {
+  const provider = await app.provider(name);
+  const spec = {
+    name: 'doctor',
+    provider: name,
+    ttlMs: 60_000,
+    owner: '',
+    tags: {},
+    budget: {},
+    secrets: {},
+    volumes: {},
+    databases: {},
+    services: {},
+    baseDir: app.cwd,
+  };
+  const spin = { id: parseSpinId('doctor'), incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() };
+  const place = here?.provider === name && here.region !== undefined ? { place: { region: here.region } } : {};
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  return provider.preflight({ ...spin, ...place }, buildPlan(spec, provider), call);
+}
+
+/** The spec in this folder, whose `up` may have said to call the doctor. Of one that cannot be read, `plan` says why. */
+async function specHere(app: App): Promise<Spec | undefined> {
+  try {
+    return (await loadRequest(app, {})).spec;
+  } catch (thrown) {
+    app.signal.throwIfAborted();
+    if (isSpinError(thrown)) return undefined;
+    throw thrown;
+  }
 }

@@ -16,7 +16,8 @@ export async function providersInReach(app: App): Promise<readonly { readonly pr
   return providers.map((provider) => ({ provider, inUse: used.has(provider.name) }));
 }
 
-async function namesInUse(app: App): Promise<ReadonlySet<string>> {
+/** Names of the providers that the config speaks of, or a record. */
+export async function namesInUse(app: App): Promise<ReadonlySet<string>> {
   const { seen } = await app.store.scan((record) => record.provider);
   return new Set([...app.providers, ...seen]);
 }

@@ -144,6 +144,7 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
     await put(work, transition(releasing, { ...releasing, fault }));
     throw new SpinError('release-failed', `${resource.key} could not be proven gone: ${fault.message}`, {
       cause: thrown,
+      hint: `spin down ${work.session.record.id}`,
       data: { resource: resource.key, fault },
     });
   }

@@ -118,7 +118,12 @@ describe('down', () => {
     place.world.fail('release', stuck, { of: 'secret.password', times: 1 });
     place.world.fail('reclaim', stuck, { times: 1 });
     expect(await take()).toMatchObject({
-      spins: [{ result: 'failed', error: { code: 'release-failed', message: expect.stringContaining('secret.password@1') } }],
+      spins: [
+        {
+          result: 'failed',
+          error: { code: 'release-failed', message: expect.stringContaining('secret.password@1'), hint: 'spin down shop' },
+        },
+      ],
     });
     expect(await ids()).toEqual(['shop']);
     expect(await take()).toMatchObject({ spins: [{ result: 'released' }] });

@@ -4,7 +4,7 @@ import { type Command, result } from '../command.ts';
 export const doctor: Command = {
   name: 'doctor',
   group: 'Set up',
-  summary: 'Check this machine, the config and the state folder',
+  summary: 'Check this machine, config, state folder and providers',
   args: [],
   options: [],
   examples: [['spin doctor', 'what works, and what to do about what does not']],

@@ -56,6 +56,11 @@ async function checkAccount(cloud: Cloud, spin: SpinRef, call: Call): Promise<Ch
   } catch (thrown) {
     call.signal.throwIfAborted();
     if (!(thrown instanceof Fault)) throw thrown;
-    return check('credentials', false, messageOf(thrown), 'aws sts get-caller-identity shows whose they are');
+    return check(
+      'credentials',
+      false,
+      messageOf(thrown),
+      thrown.kind === 'denied' ? 'aws sts get-caller-identity shows whose they are' : undefined,
+    );
   }
 }
