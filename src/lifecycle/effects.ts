@@ -51,12 +51,20 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
   const began = clock.now();
   emit({ type: 'resource.creating', phase, resource: resource.key });
   let current = resource;
-  try {
+  // What could not be asked for can be asked for again, with what was made of it before; what was made and failed cannot.
+  let at: 'creating' | 'booting' = 'creating';
+  const create = async (): Promise<Handle> => {
+    at = 'creating';
     const handle = await createWithRetries(work, resource);
+    at = 'booting';
+    return handle;
+  };
+  try {
+    const handle = await create();
     current = transition(current, { ...base(latest(work, resource)), status: 'booting', handle, since: clock.now() });
     await put(work, current);
     emit({ type: 'resource.created', phase, resource: resource.key });
-    const seen = await becomesReady(work, watch, current);
+    const seen = await becomesReady(work, watch, current, create);
     const readyAt = clock.now();
     await put(
       work,
@@ -80,13 +88,13 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
   } catch (thrown) {
     const fault = faultOf(thrown, work.call.signal);
     if (fault === undefined) throw thrown;
-    await markFailed(work, current, fault);
+    await markFailed(work, current, fault, at);
     throw new ResourceFailure(resource.key, fault);
   }
 }
 
-/** Writes `failed` down, with what is needed to see why and to clean up. */
-export async function markFailed(work: Work, resource: ResourceRecord, fault: FaultNote): Promise<void> {
+/** Writes `failed` down, with what is needed to see why and to clean up. @param at what it failed at, where the status does not say it */
+export async function markFailed(work: Work, resource: ResourceRecord, fault: FaultNote, at?: 'creating' | 'booting'): Promise<void> {
   if (resource.status !== 'creating' && resource.status !== 'booting' && resource.status !== 'ready') {
     throw new InternalError(`${resource.key} cannot fail from ${resource.status}`);
   }
@@ -97,7 +105,7 @@ export async function markFailed(work: Work, resource: ResourceRecord, fault: Fa
       ...base(latest(work, resource)),
       ...handle,
       status: 'failed',
-      at: resource.status,
+      at: at ?? resource.status,
       fault,
       since: work.call.clock.now(),
     }),
@@ -201,9 +209,10 @@ function latest(work: Work, { key }: ResourceRecord): ResourceRecord {
  */
 async function createWithRetries(work: Work, resource: ResourceRecord): Promise<Handle> {
   const deadline = work.call.clock.now() + TABLE.creating.timeoutMs;
+  const firstAttempt = latest(work, resource).attempt ?? 0;
   for (;;) {
     const current = latest(work, resource);
-    const request = createRequestOf(work, current, bindingsOf(work.session.record, work.leaving));
+    const request = { ...createRequestOf(work, current, bindingsOf(work.session.record, work.leaving)), firstAttempt };
     try {
       return await withRetries(work, deadline, () => work.provider.create(request, work.call));
     } catch (thrown) {
@@ -237,7 +246,7 @@ export async function withRetries<T>(work: Work, deadline: number, effect: () =>
   }
 }
 
-async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord): Promise<Observation> {
+async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord, create: () => Promise<Handle>): Promise<Observation> {
   const since = work.call.clock.now();
   const deadline = Math.min(since + patience(resource, work.provider.bootMs ?? 0), work.session.record.deadline);
   let last: Observation | undefined;
@@ -255,7 +264,7 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord):
     });
     if (last === undefined) throw new InternalError(`${resource.key} became ready unseen`);
     if (last.state === 'running') return last;
-    await createWithRetries(work, resource);
+    await create();
   }
 }
 

@@ -71,6 +71,11 @@ export interface Target {
 export type Bindings = Readonly<Record<string, readonly Endpoint[]>>;
 
 export interface CreateRequest extends Target {
+  /**
+   * The `attempt` that this round began with, 0 by default. The alternatives are gone through in a ring: a round has tried each once, and the
+   * next round, such as that of a later `up`, begins where the last one ended.
+   */
+  readonly firstAttempt?: number;
   /** Fencing number of the caller's lease; a provider that can, refuses one lower than it has seen (Fault `conflict`). */
   readonly fence: number;
   readonly tags: Tags;

@@ -52,6 +52,7 @@ export type ResourceRecord =
     })
   | (ResourceBase & {
       readonly status: 'failed';
+      /** `creating`: it was not to be had as asked for, though some of it may stand; `booting`, `ready`: what stands failed. */
       readonly at: 'creating' | 'booting' | 'ready';
       readonly fault: FaultNote;
       readonly handle?: Handle;

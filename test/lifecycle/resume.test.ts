@@ -139,6 +139,22 @@ describe('a fault of a creating call', () => {
     expect(Object.values(stage.statuses())).not.toContain('failed');
   });
 
+  it.each(['capacity', 'quota', 'denied'] as const)('that is %s leaves what stands, where something was missing of it', async (kind) => {
+    await stage.converge(SPEC);
+    const web = stage.world.one('service.web');
+    const { instances } = web;
+    web.notReadyFor = Infinity;
+    stage.world.fail('create', fault(kind), { of: 'service.web', times: 2 });
+    for (const round of [1, 2]) {
+      await failing(stage.converge(SPEC));
+      expect([round, await stage.actions(SPEC)]).toMatchObject([round, { 'service.web': 'resume' }]);
+      expect(stage.world.one('service.web')).toMatchObject({ key: 'service.web@1', instances });
+    }
+    stage.world.ready('service.web');
+    await stage.converge(SPEC);
+    expect(stage.statuses()).toMatchObject({ 'service.web@1': 'ready' });
+  });
+
   it('that never ends is given up at a deadline', async () => {
     stage.world.fail('create', fault('throttled'), { of: 'service.db', times: Infinity });
     const began = stage.clock.now();

@@ -266,9 +266,9 @@ describe('capacity', () => {
       kind: 'capacity',
       exhausted: true,
     });
-    await expect(world.provider.create({ ...request, attempt: 3 }, world.call)).rejects.toMatchObject({
-      class: 'no-pool',
-      exhausted: true,
+    await expect(world.provider.create({ ...request, attempt: 2, firstAttempt: 2 }, world.call)).rejects.toMatchObject({
+      kind: 'capacity',
+      exhausted: false,
     });
     world.ec2.clear('limits');
     world.ec2.limit({ left: 0, code: 'VcpuLimitExceeded' });

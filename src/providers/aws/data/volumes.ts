@@ -18,6 +18,7 @@ import { isClass, unless } from '../fault-class.ts';
 import { handleText, made, missing, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
+import { turnOf } from '../round.ts';
 import { diskSize } from './sources.ts';
 import { zonesFor } from '../network/zones.ts';
 
@@ -37,19 +38,18 @@ export interface Disk {
 }
 
 /**
- * Makes the disk in the zone of the attempt.
+ * Makes the disk in the zone whose turn it is.
  * @throws Fault `capacity` where the zone has no room for it, exhausted after the last zone
  */
 export async function createVolume(cloud: Cloud, request: CreateRequest, call: Call): Promise<Handle> {
   const { source, types = [] } = desireOf(request);
-  const attempt = request.attempt ?? 0;
-  const zones = await zonesFor(cloud, types, call);
-  const zone = zones[attempt];
-  if (zone === undefined) throw noZone(cloud.region, attempt);
+  const turn = turnOf(request, await zonesFor(cloud, types, call));
+  if (turn === undefined) throw noZone(cloud.region);
+  const { chosen: zone } = turn;
   const size = diskSize(source);
   const command = new CreateVolumeCommand({
     AvailabilityZone: zone,
-    ClientToken: digest([request.token, 'volume', attempt]).slice(0, 40),
+    ClientToken: digest([request.token, 'volume', request.attempt ?? 0]).slice(0, 40),
     Encrypted: true,
     VolumeType: 'gp3',
     ...(source.from === 'snapshot' ? { SnapshotId: source.snapshot } : {}),
@@ -65,7 +65,7 @@ export async function createVolume(cloud: Cloud, request: CreateRequest, call: C
       const disk = await diskOf(cloud, request.spin, request.key, call);
       if (disk !== undefined) return made(call, { volume: disk.id, zone: disk.zone });
     }
-    if (thrown instanceof Fault && thrown.kind === 'capacity' && attempt + 1 >= zones.length) throw exhausted(thrown);
+    if (thrown instanceof Fault && thrown.kind === 'capacity' && turn.next === undefined) throw exhausted(thrown);
     throw thrown;
   }
 }
@@ -264,8 +264,8 @@ function held(volume: string, by: string): Fault {
   return new Fault('transient', 'volume-held', `volume ${volume} is still attached to ${by}`);
 }
 
-function noZone(region: string, attempt: number): Fault {
-  const why = attempt === 0 ? `no zone of ${region} offers an instance type of the services that use it` : 'every zone was tried';
+function noZone(region: string): Fault {
+  const why = `no zone of ${region} offers an instance type of the services that use it`;
   return new Fault('capacity', 'no-zone', `the volume can be made nowhere: ${why}`, { exhausted: true });
 }
 

@@ -1,5 +1,4 @@
 import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
-import { InternalError } from '../../../core/errors.ts';
 import { digest } from '../../../core/ids.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
@@ -23,6 +22,7 @@ import { describePool, type Pool, poolsOf } from './pools.ts';
 import { PROFILE_WINDOW_MS, profileFor } from '../data/profile.ts';
 import type { Region } from '../region.ts';
 import { rosterOf } from './roster.ts';
+import { type Turn, turnOf } from '../round.ts';
 import { type BootPrograms, userData } from './user-data.ts';
 import { attachVolume, type Disk, diskOf } from '../data/volumes.ts';
 
@@ -156,18 +156,18 @@ async function launch(
   missing: readonly number[],
   call: Call,
 ): Promise<void> {
-  const attempt = request.attempt ?? 0;
-  const pool = ground.pools[attempt];
-  if (pool === undefined) throw noPool(ground.service, attempt);
+  const turn = turnOf(request, ground.pools);
+  if (turn === undefined) throw noPool(ground.service);
+  const { chosen: pool } = turn;
   for (let rest = missing; rest.length > 0;) {
     const ordinals = oneLaunch(rest);
     rest = rest.slice(ordinals.length);
     const machines = await runInstances(region, programs, request, ground, pool, ordinals, call).catch((thrown: unknown) => {
-      throw thrown instanceof Fault && thrown.kind === 'capacity' ? inPool(thrown, attempt, ground.pools) : thrown;
+      throw thrown instanceof Fault && thrown.kind === 'capacity' ? inPool(thrown, turn) : thrown;
     });
     if (machines.length >= ordinals.length) continue;
     const some = `AWS started ${machines.length} of ${ordinals.length} instances of ${describePool(pool)}`;
-    throw inPool(new Fault('capacity', 'partial-capacity', some), attempt, ground.pools);
+    throw inPool(new Fault('capacity', 'partial-capacity', some), turn);
   }
 }
 
@@ -328,19 +328,15 @@ function needOf({ needs }: CreateRequest, address: string): string | undefined {
   return needs.find((need) => need.startsWith(`${address}@`));
 }
 
-function inPool(fault: Fault, attempt: number, pools: readonly Pool[]): Fault {
-  const pool = pools[attempt];
-  if (pool === undefined) throw new InternalError(`there is no pool ${attempt}`);
-  const next = pools[attempt + 1];
+function inPool(fault: Fault, { chosen, next }: Turn<Pool>): Fault {
   const then = next === undefined ? 'there is no further type or zone to try' : `next: ${describePool(next)}`;
-  return new Fault('capacity', fault.class, `${fault.message} (${describePool(pool)}; ${then})`, {
+  return new Fault('capacity', fault.class, `${fault.message} (${describePool(chosen)}; ${then})`, {
     cause: fault,
     exhausted: next === undefined,
   });
 }
 
-function noPool({ name, volumes }: ServiceSpec, attempt: number): Fault {
-  const why =
-    attempt > 0 ? 'every type was tried in every zone' : `no subnet lies in the zone of ${volumes.map(({ volume }) => volume).join(', ')}`;
+function noPool({ name, volumes }: ServiceSpec): Fault {
+  const why = `no subnet lies in the zone of ${volumes.map(({ volume }) => volume).join(', ')}`;
   return new Fault('capacity', 'no-pool', `${name} can be started nowhere: ${why}`, { exhausted: true });
 }

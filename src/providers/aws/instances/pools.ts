@@ -10,7 +10,7 @@ export interface Pool {
 }
 
 /**
- * The alternatives of a service in the order in which they are tried; a target's `attempt` counts along them. Spot first where it is
+ * The alternatives of a service in the order in which they are tried. Spot first where it is
  * wanted; then the types as the spec prefers them, each in all zones before the next.
  * @param zone the only zone that will do: that of a volume of the service
  */
