@@ -233,35 +233,39 @@ test('where a type has no capacity the next is taken at once; where none has, up
   expect(left(await ec2.snapshot())).toEqual([]);
 });
 
-test('a lost replica is replaced from the first type again, and where there is none, as often as up is run, the other stays', LONG, async () => {
-  const { here, ec2 } = await awsProject();
-  here.spec(spec({ replicas: 2, more: '    instanceTypes: [m5.large, c5.large]\n' }));
-  const loseOne = async () => {
-    const [lost] = await living(ec2);
-    await ec2.outside({ do: 'terminate', id: lost?.id ?? '' });
-  };
-  await ec2.limit({ type: 'm5.large', left: 0 });
-  await here.json<UpOutcome>(['up']);
-  await ec2.clear('limits');
-  await ec2.limit({ type: 'c5.large', left: 0 });
-  await loseOne();
-  expect((await here.json<UpOutcome>(['up'])).result).toMatchObject({ state: 'up' });
-  expect((await living(ec2)).map(({ type }) => type).toSorted()).toEqual(['c5.large', 'm5.large']);
+test(
+  'a lost replica is replaced from the first type again, and where there is none, as often as up is run, the other stays',
+  LONG,
+  async () => {
+    const { here, ec2 } = await awsProject();
+    here.spec(spec({ replicas: 2, more: '    instanceTypes: [m5.large, c5.large]\n' }));
+    const loseOne = async () => {
+      const [lost] = await living(ec2);
+      await ec2.outside({ do: 'terminate', id: lost?.id ?? '' });
+    };
+    await ec2.limit({ type: 'm5.large', left: 0 });
+    await here.json<UpOutcome>(['up']);
+    await ec2.clear('limits');
+    await ec2.limit({ type: 'c5.large', left: 0 });
+    await loseOne();
+    expect((await here.json<UpOutcome>(['up'])).result).toMatchObject({ state: 'up' });
+    expect((await living(ec2)).map(({ type }) => type).toSorted()).toEqual(['c5.large', 'm5.large']);
 
-  await ec2.limit({ left: 0 });
-  await loseOne();
-  const [stays] = await living(ec2);
-  for (const _ of [1, 2]) {
-    const failed = await here.run(['up', '--on-failure', 'keep']);
-    expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('InsufficientInstanceCapacity')]);
-    expect((await living(ec2)).map(({ id }) => id)).toEqual([stays?.id]);
-  }
-  await ec2.clear('limits');
-  expect((await here.json<UpOutcome>(['up'])).result).toMatchObject({ state: 'up' });
-  expect((await living(ec2)).map(({ id }) => id)).toContain(stays?.id);
-  await here.ok(['down', '--yes']);
-  expect(left(await ec2.snapshot())).toEqual([]);
-});
+    await ec2.limit({ left: 0 });
+    await loseOne();
+    const [stays] = await living(ec2);
+    for (const _ of [1, 2]) {
+      const failed = await here.run(['up', '--on-failure', 'keep']);
+      expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('InsufficientInstanceCapacity')]);
+      expect((await living(ec2)).map(({ id }) => id)).toEqual([stays?.id]);
+    }
+    await ec2.clear('limits');
+    expect((await here.json<UpOutcome>(['up'])).result).toMatchObject({ state: 'up' });
+    expect((await living(ec2)).map(({ id }) => id)).toContain(stays?.id);
+    await here.ok(['down', '--yes']);
+    expect(left(await ec2.snapshot())).toEqual([]);
+  },
+);
 
 test('a quota stops it at once, by its name', async () => {
   const { here, ec2 } = await awsProject();

@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Health } from '../../../src/spec/spec.ts';
+import { observeServices } from '../../../src/providers/aws/instances/observe-instances.ts';
+import { openRegion } from '../../../src/providers/aws/region.ts';
+import type { Target } from '../../../src/providers/provider.ts';
 import { awsWorld, launch } from './world.ts';
 
 /** Every instance of the double has the address on which the test listens. */
@@ -109,6 +112,41 @@ describe('what only the instance can tell', () => {
     await world.until(web, ({ reason }) => reason.includes('exit code 1'));
     world.ec2.outside.print(id, line({ step: 'health', ok: false }) + line({ step: 'health', ok: true }));
     expect((await world.until(web, ({ state }) => state === 'running')).instances).toMatchObject([{ state: 'healthy' }]);
+  });
+
+  test('a service is alive from its start on the machine on, and not where it was given up', async () => {
+    const world = await awsWorld();
+    const health: Health = { ...http({}), probe: { type: 'alive', forMs: 5_000 } };
+    const web = await launch(world, world.service({ name: 'web', health }));
+    const id = world.living()[0]?.id ?? '';
+    // As on AWS itself: the machines of an endpoint that the environment names do not boot.
+    const region = openRegion({ ...world.cloud, options: { ...world.options, env: {} } }, world.call);
+    const look = async (target: Target = web) => {
+      await world.ec2.advance(20_000);
+      const [seen] = (await observeServices(region, undefined, [target], world.call)).values();
+      return seen?.failure?.class ?? seen?.instances[0]?.state;
+    };
+    const saying = async (...lines: readonly object[]) => {
+      const now = world.call.clock.now() + 20_000;
+      world.ec2.outside.print(id, lines.map((said) => line({ at: now, ...said })).join(''));
+      return look();
+    };
+    const start = { step: 'start', ok: true };
+    expect(await look()).toBe('bootstrapping');
+    expect(await saying(start)).toBe('starting');
+    expect(await look()).toBe('healthy');
+    expect(await saying({ ...start, at: 0 }, { step: 'exit', ok: false, class: 'exit-nonzero' })).toBe('starting');
+    expect(await look()).toBe('healthy');
+    expect(await saying({ ...start, at: 0 }, { step: 'given-up', ok: false, class: 'crash-loop', message: 'too often' })).toBe(
+      'crash-loop',
+    );
+
+    world.ec2.outside.print(id, 'nothing but the kernel');
+    const others = openRegion({ ...world.cloud, options: { ...world.options, env: {} } }, world.call);
+    const [lost] = (await observeServices(others, undefined, [web], world.call)).values();
+    expect(lost?.instances[0]?.state).toBe('bootstrapping');
+    const [kept] = (await observeServices(others, undefined, [{ ...web, handle: { machines: [id] } }], world.call)).values();
+    expect(kept?.instances[0]?.state).toBe('healthy');
   });
 
   test('a bootstrap is waited for where no check would tell, and its steps are told as events', async () => {

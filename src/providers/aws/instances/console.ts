@@ -12,6 +12,8 @@ export interface ConsoleLine {
   /** `boot`, `secrets`, `volume/NAME`, `bootstrap/NAME`, `start`, `health`, `exit`, `given-up`, `deadline`. */
   readonly step: string;
   readonly ok: boolean;
+  /** When it was written, by the machine's clock; milliseconds since the epoch. */
+  readonly at: number | undefined;
   readonly ms: number | undefined;
   /** Class of a failure, one of ours. */
   readonly class: string | undefined;
@@ -157,6 +159,7 @@ function readLine(json: string): ConsoleLine | undefined {
     instance: text('instance') ?? '',
     step: read.step,
     ok: value.get('ok') === true,
+    at: number('at'),
     ms: number('ms'),
     class: text('class'),
     message: text('message') ?? '',

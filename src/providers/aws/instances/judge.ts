@@ -1,7 +1,9 @@
+import { exactDuration } from '../../../core/duration.ts';
 import type { FaultNote } from '../../../core/events.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import type { Call, InstanceObservation } from '../../provider.ts';
 import { type ConsoleLine, failureIn, noteOf } from './console.ts';
+import { endpointOf } from '../client/endpoints.ts';
 import { addressOf, timeToHealth } from './health.ts';
 import { describeMachine, instanceName, type Machine } from './machine.ts';
 import type { Region } from '../region.ts';
@@ -24,9 +26,13 @@ type Said = Pick<InstanceObservation, 'state' | 'reason' | 'healthyAt'> & Pick<J
 /** A machine whose check from here fails for so long is asked for what it says itself. */
 const ASK_ITSELF_MS = 30_000;
 
-/** Judges one machine that lives. @throws Fault where its console cannot be read */
-export async function judge(region: Region, service: ServiceSpec, machine: Machine, call: Call): Promise<Judged> {
-  const said = await say(region, service, machine, call);
+/**
+ * Judges one machine that lives.
+ * @param wasReady its service was ready with it: what told so may have left the console since, which holds 64 KiB
+ * @throws Fault where its console cannot be read
+ */
+export async function judge(region: Region, service: ServiceSpec, machine: Machine, wasReady: boolean, call: Call): Promise<Judged> {
+  const said = await say(region, service, machine, wasReady, call);
   tell(region, service, machine, said, call);
   const { good, failure, stalled, ...state } = said;
   const [host, port] = [addressOf(service, machine), portOf(service.port)];
@@ -46,7 +52,7 @@ export async function judge(region: Region, service: ServiceSpec, machine: Machi
   };
 }
 
-async function say(region: Region, service: ServiceSpec, machine: Machine, call: Call): Promise<Said> {
+async function say(region: Region, service: ServiceSpec, machine: Machine, wasReady: boolean, call: Call): Promise<Said> {
   if (machine.state === 'pending') return { state: 'pending', reason: `${describeMachine(machine)} is pending` };
   const unattached = service.volumes.findIndex(
     (_, index) => !machine.devices.includes(deviceOf(index)) && !region.isAttached(machine.id, deviceOf(index)),
@@ -54,13 +60,11 @@ async function say(region: Region, service: ServiceSpec, machine: Machine, call:
   if (unattached !== -1) {
     return { state: 'bootstrapping', reason: `volume ${service.volumes[unattached]?.volume} is not attached yet`, stalled: true };
   }
+  const { probe } = service.health;
   if (service.job) return sayJob(await region.consoles.lines(machine, call), machine);
-  if (service.health.probe.type === 'command') return sayCommand(service, await region.consoles.lines(machine, call), machine, call);
-  if (service.health.probe.type === 'alive' && service.bootstrap.length > 0) {
-    const lines = await region.consoles.lines(machine, call);
-    const failure = failureIn(lines, instanceName(machine));
-    if (failure !== undefined) return { state: 'failed', reason: failure.message, failure };
-    if (!lines.some(({ step, ok }) => step === 'start' && ok)) return { state: 'bootstrapping', reason: progress(lines) };
+  if (probe.type === 'command') return sayCommand(service, await region.consoles.lines(machine, call), machine, call);
+  if (probe.type === 'alive' && (service.bootstrap.length > 0 || boots(region))) {
+    return sayAlive(probe.forMs, await region.consoles.lines(machine, call), machine, wasReady, call);
   }
   const verdict = await region.health.check(service, machine, call);
   const { state, reason } = verdict;
@@ -70,6 +74,22 @@ async function say(region: Region, service: ServiceSpec, machine: Machine, call:
   const lines = await region.consoles.lines(machine, call);
   const failure = failureIn(lines, instanceName(machine)) ?? verdict.failure;
   return failure === undefined ? { state, reason } : { state: 'failed', reason: failure.message, failure };
+}
+
+/** The machines of an endpoint other than AWS, an emulator's, do not boot, and so have nothing to say. */
+function boots({ cloud }: Region): boolean {
+  return endpointOf(cloud.options.env, 'EC2') === undefined;
+}
+
+/** Counted from when its service was started on the machine, and again from each end that systemd started it after. */
+function sayAlive(forMs: number, lines: readonly ConsoleLine[], machine: Machine, wasReady: boolean, call: Call): Said {
+  const failure = failureIn(lines, instanceName(machine));
+  if (failure !== undefined) return { state: 'failed', reason: failure.message, failure };
+  const started = wasReady || lines.some(({ step, ok }) => step === 'start' && ok);
+  if (!started) return { state: 'bootstrapping', reason: progress(lines) };
+  const healthyAt = (lines.findLast(({ step }) => step === 'start' || step === 'exit')?.at ?? machine.launchedAt) + forMs;
+  if (call.clock.now() < healthyAt) return { state: 'starting', reason: `alive for ${exactDuration(forMs)} is not over` };
+  return { state: 'healthy', reason: 'healthy', good: true, healthyAt };
 }
 
 function sayJob(lines: readonly ConsoleLine[], machine: Machine): Said {

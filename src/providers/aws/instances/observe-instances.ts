@@ -87,9 +87,10 @@ async function observeService(
   }
   const { kept, missing: lacking, surplus, ended } = rosterOf(machines, count);
   if (kept.size === 0 && surplus.length === 0) return observeEnded(region, ended, there, call);
+  const ready = new Set(machinesOf(target));
   const judged = await withStatusChecks(
     region,
-    await Promise.all([...kept.values()].map((machine) => judge(region, service, machine, call))),
+    await Promise.all([...kept.values()].map((machine) => judge(region, service, machine, ready.has(machine.id), call))),
     call,
   );
   const base = {
