@@ -12,8 +12,11 @@ const LEARNING_RUNS = 3;
 const YOUNG_S = 20;
 /** A build that was not run for so long, or has been replaced, is forgotten when another one is first run. */
 const FORGOTTEN_MS = 30 * 24 * 3_600_000;
-/** A file of ours begins with this, the runs that it has learnt from, and the length of the code that follows. */
-const MAGIC = 0x53504e31;
+/**
+ * A file of ours begins with this, the runs that it has learnt from, and the length of the code that follows, twice: V8 runs what it is given,
+ * so that one bit that was turned on a disk would be a crash at every start, and two copies are compared sooner than what adds up sums is loaded.
+ */
+const MAGIC = 0x53504e32;
 const HEAD_BYTES = 16;
 /** Smaller modules are compiled sooner than their code is found. */
 const SMALL_BYTES = 4_096;
@@ -34,12 +37,18 @@ exports.load = function load(entry, use, keepAfterMs) {
     if (known !== undefined) return known.exports;
     const module = { exports: {} };
     modules.set(file, module);
-    // What is built is ASCII, of which this makes a string without looking at it, and wrapped, so that no second one is made.
-    const wrapper = kept.compile(file, fs.readFileSync(file, 'latin1'));
-    const folder = path.dirname(file);
-    const requires = (id) => (id.startsWith('.') ? run(path.join(folder, id)) : require(id));
-    wrapper(module.exports, requires, module, file, folder);
-    return module.exports;
+    try {
+      // What is built is ASCII, of which this makes a string without looking at it, and wrapped, so that no second one is made.
+      const wrapper = kept.compile(file, fs.readFileSync(file, 'latin1'));
+      const folder = path.dirname(file);
+      const requires = (id) => (id.startsWith('.') ? run(path.join(folder, id)) : require(id));
+      wrapper(module.exports, requires, module, file, folder);
+      return module.exports;
+    } catch (thrown) {
+      // Or whoever asks next would be given an empty one.
+      modules.delete(file);
+      throw thrown;
+    }
   };
   // What failed has called other things than what the next run will call.
   process.once('exit', (code) => (code === 0 && process.uptime() < YOUNG_S ? kept.write() : undefined));
@@ -93,8 +102,9 @@ function readCode(place) {
     if (uid !== process.geteuid() || (mode & 0o022) !== 0) return undefined;
     const bytes = fs.readFileSync(fd);
     if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
-    const code = bytes.subarray(HEAD_BYTES);
-    return code.length === bytes.readUInt32LE(8) ? { runs: bytes.readUInt32LE(4), code } : undefined;
+    const [runs, length] = [bytes.readUInt32LE(4), bytes.readUInt32LE(8)];
+    const code = bytes.subarray(HEAD_BYTES, HEAD_BYTES + length);
+    return code.equals(bytes.subarray(HEAD_BYTES + length)) ? { runs, code } : undefined;
   } catch {
     return undefined;
   } finally {
@@ -108,7 +118,7 @@ function writeCode(place, runs, code) {
   const head = Buffer.alloc(HEAD_BYTES);
   [MAGIC, runs, code.length].forEach((number, index) => head.writeUInt32LE(number, index * 4));
   try {
-    fs.writeFileSync(partial, Buffer.concat([head, code]), { mode: 0o600, flag: 'wx', flush: true });
+    fs.writeFileSync(partial, Buffer.concat([head, code, code]), { mode: 0o600, flag: 'wx', flush: true });
     fs.renameSync(partial, place);
   } catch (thrown) {
     fs.rmSync(partial, { force: true });

@@ -9,6 +9,8 @@ export type Screen = Pick<Outgoing, 'isTTY' | 'columns'>;
 export interface Writer {
   /** Resolves when the text has left the process. */
   write(text: string): Promise<void>;
+  /** Resolves when all that was written has left the process. */
+  settled(): Promise<void>;
   /** Aborts when the reader is gone. */
   readonly closed: AbortSignal;
   screen(): Screen;
@@ -16,12 +18,13 @@ export interface Writer {
 
 /**
  * Writes to a stream, which is made only where it is needed: Node's takes longer to load than it takes to print a list.
- * @param fd where the stream leads to, if that is known: a file and a pipe are written to as they are, and block as Node's streams do
+ * @param fd where the stream leads to, if that is known: a file and a pipe are written to as they are, and wait for their reader where they may
  */
 export function writerOn(stream: () => Outgoing, fd?: number): Writer {
   const closed = new AbortController();
   let direct = fd !== undefined && isPlain(fd) ? fd : undefined;
   let opened: Outgoing | undefined;
+  let last = Promise.resolve();
   const open = (): Outgoing => {
     // A reader that left is no failure of the command.
     opened ??= stream().on('error', () => closed.abort());
@@ -47,10 +50,12 @@ export function writerOn(stream: () => Outgoing, fd?: number): Writer {
       if (text === '' || closed.signal.aborted) return Promise.resolve();
       const rest = writeAtOnce(text);
       if (rest.length === 0 || closed.signal.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
+      last = new Promise((resolve) => {
         open().write(rest, () => resolve());
       });
+      return last;
     },
+    settled: () => last,
   };
 }
 

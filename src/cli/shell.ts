@@ -81,6 +81,9 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     (line) => (command.mutates && !asking && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
     () => reporter.abandon(),
   );
+  // Where spin ends by a fault of its own, what happened until then is told all the same.
+  const lastWords = (): void => reporter.abandon();
+  process.once('exit', lastWords);
   let app: App | undefined;
   try {
     const { compose } = await import('./compose.ts');
@@ -95,6 +98,8 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
     const answer = await command.run(app, { ...input, interactive: () => world.stderr.isTTY === true && world.stdin.isTTY === true });
     reporter.done();
+    // A slow reader of both gets the story whole, and the result after it.
+    await desk.stderr.settled();
     if (answer.kind === 'result') return await printResult(desk, answer, command, globals);
     await printStream(desk, answer, command, globals);
     return interrupt.signal.aborted ? EXIT.interrupted : EXIT.done;
@@ -107,6 +112,8 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     // What happened last is told to those who share the state, before this process is gone.
     await app?.store.flush?.();
     reporter.done();
+    await desk.stderr.settled();
+    process.off('exit', lastWords);
     interrupt.dispose();
   }
 }

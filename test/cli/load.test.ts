@@ -107,7 +107,16 @@ describe('what is built', () => {
       'of another V8',
       async (file: string) => {
         const bytes = await readFile(file);
-        bytes.fill(0xff, 16, 48);
+        for (const copy of [16, 16 + (bytes.length - 16) / 2]) bytes.fill(0xff, copy, copy + 32);
+        await writeFile(file, bytes);
+      },
+    ],
+    [
+      'not as it was written, by one bit',
+      async (file: string) => {
+        const bytes = await readFile(file);
+        const at = Math.floor(bytes.length / 3);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 4, at);
         await writeFile(file, bytes);
       },
     ],
@@ -127,6 +136,13 @@ describe('what is built', () => {
     await chown(file, 65_534, 65_534);
     expect((await run('up', ['two'])).out).toBe('first two of part.cjs\n');
     expect([(await stat(file)).uid, runsIn(await codeOf('up'))]).toEqual([0, 1]);
+  });
+
+  it('gives nobody an empty module where one could not be loaded', async () => {
+    const twice = `for (const _ of [1, 2]) try { require('./part.cjs'); console.log('loaded'); } catch (thrown) { console.log(thrown.code); }`;
+    await writeFile(join(root, 'dist', 'main.cjs'), wrapped(`exports.main = () => { ${twice} };`));
+    await rm(join(root, 'dist', 'part.cjs'));
+    expect((await run('up')).out).toBe('ENOENT\nENOENT\n');
   });
 
   it('never takes the code of another build, were it of the same length', async () => {

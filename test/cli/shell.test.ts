@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { PROVIDER_NAMES } from '../../src/cli/compose.ts';
@@ -32,6 +32,22 @@ describe('the shell', () => {
       out: '',
       err: 'error[spin-not-found]: there is no spin nope\nhint: spin ls\n',
     });
+  });
+
+  it('tells its story whole before the result, however slow the reader of both is', async () => {
+    const read: string[] = [];
+    const slow = (name: string, ms: number) =>
+      new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          setTimeout(() => {
+            read.push(`${name}: ${String(chunk).slice(0, 12)}`);
+            done();
+          }, ms);
+        },
+      });
+    const world = { ...testWorld(['ls'], dir, { SPIN_OWNR: 'ada' }), stderr: slow('story', 50), stdout: slow('result', 0) };
+    expect(await runIn(world)).toBe(0);
+    expect(read).toEqual(['story: warning: SPI', 'result: No spins. Br']);
   });
 
   it('prints help on stdout', async () => {

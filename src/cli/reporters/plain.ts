@@ -33,7 +33,11 @@ export function plainReporter(write: (text: string) => unknown, verbose: boolean
       if (shown(event, verbose))
         keep(() => `${seconds(parseTime(event.time) - from)}  ${event.id}  ${clean(withSubject(event, story(event)))}`);
     },
-    note: (line) => keep(() => clean(line)),
+    note(line) {
+      keep(() => clean(line));
+      // It is about what comes next, such as a program that has the terminal to itself.
+      tell();
+    },
     pause: tell,
     done: tell,
     abandon: tell,

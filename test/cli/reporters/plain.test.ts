@@ -33,6 +33,14 @@ function told(globals: Partial<Globals>): string {
 }
 
 describe('the story without a terminal', () => {
+  it('tells a note at once, behind what was to be told', () => {
+    const lines: string[] = [];
+    const reporter = plainReporter((text) => lines.push(text), false);
+    reporter.event(event(0, { type: 'resource.creating', resource: 'service.web@1' }));
+    reporter.note('warning: so');
+    expect(lines.join('')).toBe('   0.00s  web  service.web@1: creating\nwarning: so\n');
+  });
+
   it('counts from when the command was asked for', () => {
     const lines: string[] = [];
     const reporter = plainReporter((text) => lines.push(text), false);
