@@ -1,4 +1,9 @@
-import { DescribeSecurityGroupsCommand, EC2Client, RevokeSecurityGroupIngressCommand } from '@aws-sdk/client-ec2';
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  DescribeSecurityGroupsCommand,
+  EC2Client,
+  RevokeSecurityGroupIngressCommand,
+} from '@aws-sdk/client-ec2';
 import { describe, expect, test } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
@@ -37,6 +42,42 @@ describe('the firewall of a service', () => {
     expect(await world.observe(web)).toMatchObject({ state: 'running' });
     await world.provider.create({ ...db, handle: { group: 'known' } }, world.call);
     expect(await rules(world)).toEqual(before);
+  });
+
+  test('is closed to whom the config does not let in any more, and to nobody else', async () => {
+    const world = await awsWorld({ settings: { ...EXPOSED, checkFrom: ['192.0.2.0/24'] } });
+    const [db, web] = await makeBoth(world);
+    await letIn(world, web, '198.51.100.7/32');
+    const tight = world.another({ exposeTo: ['203.0.113.0/24'], checkFrom: [] });
+    const seen = await tight.observe([db, web], world.call);
+    expect([...seen.values()].map(({ state, stalled }) => [state, stalled])).toEqual([
+      ['pending', true],
+      ['pending', true],
+    ]);
+    for (const request of [db, web]) await tight.create({ ...request, handle: { group: 'known' } }, world.call);
+    // What a person added stays, and so does the right of the client.
+    expect(await rules(world)).toEqual({
+      'firewall.db@1': ['tcp 5432 firewall.web@1'],
+      'firewall.web@1': ['tcp 8080 198.51.100.7/32', 'tcp 8080 203.0.113.0/24'],
+    });
+    const after = await tight.observe([db, web], world.call);
+    expect([...after.values()].map(({ state }) => state)).toEqual(['running', 'running']);
+  });
+
+  test('costs one question, and one more for all rules where somebody is let in who is not of the spin', async () => {
+    // AWS writes ranges in its own way.
+    const world = await awsWorld({ settings: { exposeTo: ['203.0.113.77/24', '2001:0DB8::/32'] } });
+    const [db, web] = await makeBoth(world);
+    const asked = async () => {
+      const before = world.ec2.calls.length;
+      const seen = await world.another().observe([db, web], world.call);
+      expect([...seen.values()].map(({ state }) => state)).toEqual(['running', 'running']);
+      return world.ec2.calls.slice(before).map(({ action }) => action);
+    };
+    expect(await asked()).toEqual(['DescribeSecurityGroups']);
+    await letIn(world, web, '198.51.100.7/32');
+    await letIn(world, db, '198.51.100.7/32');
+    expect(await asked()).toEqual(['DescribeSecurityGroups', 'DescribeSecurityGroupRules']);
   });
 
   test('takes its rights in others back before it goes, and goes although others refer to it', async () => {
@@ -144,9 +185,20 @@ async function rules(world: AwsWorld): Promise<Readonly<Record<string, readonly 
   );
 }
 
-async function revokeAll(world: AwsWorld, { key }: CreateRequest): Promise<void> {
+async function groupOf(world: AwsWorld, { key }: CreateRequest) {
   const command = new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'tag:spin:resource', Values: [key] }] });
-  const [group] = (await world.cloud.send(EC2Client, command, world.call)).SecurityGroups ?? [];
+  return (await world.cloud.send(EC2Client, command, world.call)).SecurityGroups?.[0];
+}
+
+/** What a person does by hand. */
+async function letIn(world: AwsWorld, firewall: CreateRequest, CidrIp: string): Promise<void> {
+  const GroupId = (await groupOf(world, firewall))?.GroupId;
+  const IpPermissions = [{ IpProtocol: 'tcp', FromPort: 8_080, ToPort: 8_080, IpRanges: [{ CidrIp }] }];
+  await world.cloud.send(EC2Client, new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions }), world.call);
+}
+
+async function revokeAll(world: AwsWorld, firewall: CreateRequest): Promise<void> {
+  const group = await groupOf(world, firewall);
   const revoke = new RevokeSecurityGroupIngressCommand({ GroupId: group?.GroupId, IpPermissions: group?.IpPermissions });
   await world.cloud.send(EC2Client, revoke, world.call);
 }

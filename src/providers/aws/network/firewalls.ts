@@ -3,12 +3,13 @@ import {
   CreateSecurityGroupCommand,
   DeleteSecurityGroupCommand,
   EC2Client,
+  type IpPermission,
   RevokeSecurityGroupIngressCommand,
 } from '@aws-sdk/client-ec2';
 import type { Desire } from '../../../plan/plan.ts';
 import { InternalError } from '../../../core/errors.ts';
 import { Fault } from '../../fault.ts';
-import type { Call, CreateRequest, Handle, Observation, SpinRef, Target } from '../../provider.ts';
+import type { Call, CreateRequest, Handle, Observation, Target } from '../../provider.ts';
 import { blockerOf } from './blockers.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { allGroups, type Group, groupName, groupOf } from './groups.ts';
@@ -19,6 +20,7 @@ import { handleText, isFresh, made, observation, observeAll } from '../observing
 import { creationTags } from '../ownership.ts';
 import type { Region } from '../region.ts';
 import { allows, entriesFor, ownRules, permission, portOf, type Rule } from './rules.ts';
+import { surplusOf } from './surplus.ts';
 
 /** A right in a group: its own, or that of a service that is needed. */
 interface Right {
@@ -27,7 +29,10 @@ interface Right {
   readonly rule: Rule;
 }
 
-/** Makes the group, or finds the one that the same request made; then gives it, and it in others, the rights that are missing. */
+/**
+ * Makes the group, or finds the one that the same request made; then gives it, and it in others, the rights that are missing, and takes
+ * back what it had by another config.
+ */
 export async function createFirewall(region: Region, request: CreateRequest, call: Call): Promise<Handle> {
   region.leaving.forget(request.spin, request.key);
   region.groups.doubted(groupName(request.spin, request.key));
@@ -38,7 +43,7 @@ export async function createFirewall(region: Region, request: CreateRequest, cal
   return made(call, { group: id });
 }
 
-/** One question for all that were not made just now; a group that lacks a right is asked for again. */
+/** One question for all that were not made just now; a group that lacks a right, or lets in too much, is asked for again. */
 export async function observeFirewalls(region: Region, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
   const answers = targets.map((target) => [target, justMade(region, target, call)] as const);
   const known = answers.flatMap(([{ key }, seen]) => (seen === undefined ? [] : [[key, seen] as const]));
@@ -62,7 +67,12 @@ function lookAt(region: Region, targets: readonly Target[], call: Call): Promise
         first === undefined ? [] : region.groups.of(first.spin, call),
         listens ? balancerOf(region, call) : undefined,
       ]);
-      return (target) => judge(region, target, groups, balancer, call);
+      const held = targets.flatMap((target) => {
+        const group = region.leaving.observation(target.spin, target.key) === undefined ? groupFor(target, groups) : undefined;
+        return group === undefined ? [] : [{ group, rules: ownRulesOf(region, target, balancer) }];
+      });
+      const surplus = await surplusOf(region.cloud, held, groups, call);
+      return (target) => judge(region, target, groups, balancer, surplus, call);
     },
     call,
   );
@@ -101,8 +111,7 @@ export async function deleteGroup(
   for (const other of others) {
     const entries = other.id === id ? [] : entriesFor(other.ingress, id);
     if (entries.length === 0) continue;
-    const command = new RevokeSecurityGroupIngressCommand({ GroupId: other.id, IpPermissions: [...entries] });
-    await unless(['InvalidPermission.NotFound', 'InvalidGroup.NotFound'], () => region.cloud.send(EC2Client, command, call));
+    await revoke(region, other.id, entries, call);
   }
   try {
     await region.cloud.send(EC2Client, new DeleteSecurityGroupCommand({ GroupId: id }), call);
@@ -152,31 +161,57 @@ async function adopt(region: Region, request: CreateRequest, name: string, vpc: 
 }
 
 async function grant(region: Region, request: CreateRequest, id: string, fresh: boolean, call: Call): Promise<void> {
-  const rights = await rightsOf(region, request, id, call);
-  const wanted = fresh ? rights : await lacking(region, request.spin, rights, call);
+  const { own, reached } = await rightsOf(region, request, id, call);
+  const rights = [...own, ...reached];
+  if (fresh) return authorize(region, request, rights, call);
+  const groups = await region.groups.of(request.spin, call);
+  const lacking = rights.filter((right) => !isGranted(groups, right));
+  await authorize(region, request, lacking, call);
+  const held = groups.flatMap((group) => (group.id === id ? [{ group, rules: own.map(({ rule }) => rule) }] : []));
+  for (const [group, entries] of await surplusOf(region.cloud, held, groups, call)) {
+    if (entries.length > 0) await revoke(region, group, entries, call);
+  }
+}
+
+async function authorize(region: Region, request: CreateRequest, rights: readonly Right[], call: Call): Promise<void> {
   const tags = creationTags(request);
-  for (const [group, rules] of Map.groupBy(wanted, (right) => right.in)) {
+  for (const [group, rules] of Map.groupBy(rights, (right) => right.in)) {
     const command = (some: readonly Right[]) =>
       new AuthorizeSecurityGroupIngressCommand({
         GroupId: group,
         IpPermissions: some.map(({ rule }) => permission(rule)),
         TagSpecifications: [{ ResourceType: 'security-group-rule', Tags: tags }],
       });
-    const authorize = (some: readonly Right[]) =>
+    const send = (some: readonly Right[]) =>
       unless(['InvalidPermission.Duplicate'], () =>
         onceKnown(['InvalidGroup.NotFound'], () => region.cloud.send(EC2Client, command(some), call), call),
       );
-    if ((await authorize(rules)) !== undefined) continue;
+    if ((await send(rules)) !== undefined) continue;
     // One that is there already turns all of a request down.
-    for (const rule of rules) await authorize([rule]);
+    for (const rule of rules) await send([rule]);
   }
 }
 
+async function revoke(region: Region, group: string, entries: readonly IpPermission[], call: Call): Promise<void> {
+  const send = (some: readonly IpPermission[]) => {
+    const command = new RevokeSecurityGroupIngressCommand({ GroupId: group, IpPermissions: [...some] });
+    return unless(['InvalidPermission.NotFound', 'InvalidGroup.NotFound'], () => region.cloud.send(EC2Client, command, call));
+  };
+  if ((await send(entries)) !== undefined || entries.length === 1) return;
+  // One that is gone already turns all of a request down.
+  for (const entry of entries) await send([entry]);
+}
+
 /** Every right of a firewall. @throws Fault `transient` where the group of a service that is needed is not shown yet */
-async function rightsOf(region: Region, request: CreateRequest, id: string, call: Call): Promise<readonly Right[]> {
+async function rightsOf(
+  region: Region,
+  request: CreateRequest,
+  id: string,
+  call: Call,
+): Promise<{ readonly own: readonly Right[]; readonly reached: readonly Right[] }> {
   const desire = firewallOf(request);
   const balancer = desire.open ? await balancerOf(region, call) : undefined;
-  const own = ownRules(desire, region.cloud.options.settings, balancer).map((rule) => ({ in: id, rule }));
+  const own = ownRulesOf(region, request, balancer).map((rule) => ({ in: id, rule }));
   const reached: Right[] = [];
   for (const reach of desire.reaches) {
     const port = reach.port === 'any' ? undefined : portOf(reach.port);
@@ -186,7 +221,11 @@ async function rightsOf(region: Region, request: CreateRequest, id: string, call
     if (group === undefined) throw new Fault('transient', 'not-shown-yet', `the security group of ${reach.service} is not shown yet`);
     reached.push({ in: group, rule: { port, from: { group: id } } });
   }
-  return [...own, ...reached];
+  return { own, reached };
+}
+
+function ownRulesOf({ cloud }: Region, target: Target, balancer: readonly string[] | undefined): readonly Rule[] {
+  return ownRules(firewallOf(target), cloud.options.settings, balancer);
 }
 
 /** Groups of the load balancer through which exposed services are reached; undefined where they are reached at their own addresses. */
@@ -196,27 +235,32 @@ async function balancerOf({ cloud }: Region, call: Call): Promise<readonly strin
   return (await listenerOf(cloud, call)).securityGroups;
 }
 
-async function lacking(region: Region, spin: SpinRef, rights: readonly Right[], call: Call): Promise<readonly Right[]> {
-  const groups = await region.groups.of(spin, call);
-  return rights.filter((right) => !isGranted(groups, right));
-}
-
 function isGranted(groups: readonly Group[], right: Right): boolean {
   return allows(groups.find((group) => group.id === right.in)?.ingress ?? [], right.rule);
 }
 
-function judge(region: Region, target: Target, groups: readonly Group[], balancer: readonly string[] | undefined, call: Call): Observation {
-  const { spin, key } = target;
+function groupFor({ spin, key }: Target, groups: readonly Group[]): Group | undefined {
   const name = groupName(spin, key);
-  const group = groups.find((candidate) => candidate.name === name && candidate.owner.resource === key);
+  return groups.find((candidate) => candidate.name === name && candidate.owner.resource === key);
+}
+
+function judge(
+  region: Region,
+  target: Target,
+  groups: readonly Group[],
+  balancer: readonly string[] | undefined,
+  surplus: ReadonlyMap<string, readonly IpPermission[]>,
+  call: Call,
+): Observation {
+  const { spin, key } = target;
+  const group = groupFor(target, groups);
   if (group === undefined) {
     return region.asked.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
   }
   const leaving = region.leaving.observation(spin, key);
   if (leaving !== undefined) return leaving;
-  const desire = firewallOf(target);
-  const own = ownRules(desire, region.cloud.options.settings, balancer).map((rule) => ({ in: group.id, rule }));
-  const reached = desire.reaches.flatMap((reach): Right[] => {
+  const own = ownRulesOf(region, target, balancer).map((rule) => ({ in: group.id, rule }));
+  const reached = firewallOf(target).reaches.flatMap((reach): Right[] => {
     const port = reach.port === 'any' ? undefined : portOf(reach.port);
     const need = target.needs.find((candidate) => candidate.startsWith(`firewall.${reach.service}@`));
     const other = groups.find((candidate) => need !== undefined && candidate.name === groupName(spin, need));
@@ -224,8 +268,10 @@ function judge(region: Region, target: Target, groups: readonly Group[], balance
     return [{ in: other.id, rule: { port, from: { group: group.id } } }];
   });
   const lacks = [...own, ...reached].find((right) => !isGranted(groups, right));
-  if (lacks === undefined) return observation('running', group.id);
-  return observation('pending', `${group.id} lacks a rule of ${lacks.in}`, { stalled: true });
+  if (lacks !== undefined) return observation('pending', `${group.id} lacks a rule of ${lacks.in}`, { stalled: true });
+  const tooMuch = surplus.get(group.id) ?? [];
+  if (tooMuch.length === 0) return observation('running', group.id);
+  return observation('pending', `${group.id} lets in more than the config says`, { stalled: true });
 }
 
 function firewallOf({ key, desire }: Target): Extract<Desire, { readonly kind: 'firewall' }> {

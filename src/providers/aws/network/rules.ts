@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import type { IpPermission } from '@aws-sdk/client-ec2';
 import type { Desire } from '../../../plan/plan.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
@@ -62,23 +63,46 @@ export function allows(ingress: readonly IpPermission[], { port, from }: Rule): 
     if (!samePort) return false;
     if ('group' in from) return (entry.UserIdGroupPairs ?? []).some(({ GroupId }) => GroupId === from.group);
     return (
-      (entry.IpRanges ?? []).some(({ CidrIp }) => CidrIp === from.range) ||
-      (entry.Ipv6Ranges ?? []).some(({ CidrIpv6 }) => CidrIpv6 === from.range)
+      (entry.IpRanges ?? []).some(({ CidrIp }) => sameRange(CidrIp, from.range)) ||
+      (entry.Ipv6Ranges ?? []).some(({ CidrIpv6 }) => sameRange(CidrIpv6, from.range))
     );
+  });
+}
+
+/** True where two texts mean one range: EC2 keeps `10.0.0.5/8` as `10.0.0.0/8`, and `2001:DB8::/32` as `2001:db8::/32`. */
+function sameRange(told: string | undefined, wanted: string): boolean {
+  if (told === undefined || told === wanted) return told === wanted;
+  const [network = '', bits] = told.split('/');
+  const [address = '', width] = wanted.split('/');
+  if (bits !== width || isIP(network) === 0 || isIP(network) !== isIP(address)) return false;
+  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
+  const range = new BlockList();
+  range.addSubnet(network, Number(bits), family);
+  return range.check(address, family);
+}
+
+/** The entries of a group cut down to one peer each; without prefix lists, which spin makes no rule for. */
+export function peerByPeer(ingress: readonly IpPermission[]): readonly IpPermission[] {
+  return ingress.flatMap(({ IpRanges = [], Ipv6Ranges = [], UserIdGroupPairs = [], ...entry }) => {
+    const ports = portsOf(entry);
+    return [
+      ...IpRanges.map(({ CidrIp }) => ({ ...ports, IpRanges: [{ CidrIp }] })),
+      ...Ipv6Ranges.map(({ CidrIpv6 }) => ({ ...ports, Ipv6Ranges: [{ CidrIpv6 }] })),
+      ...UserIdGroupPairs.map(({ GroupId }) => ({ ...ports, UserIdGroupPairs: [{ GroupId }] })),
+    ];
   });
 }
 
 /** Every entry of a group that lets the members of another in, cut down to that one. */
 export function entriesFor(ingress: readonly IpPermission[], group: string): readonly IpPermission[] {
-  return ingress.flatMap(({ IpProtocol, FromPort, ToPort, UserIdGroupPairs }) => {
-    if (!(UserIdGroupPairs ?? []).some(({ GroupId }) => GroupId === group)) return [];
-    return [
-      {
-        ...(IpProtocol === undefined ? {} : { IpProtocol }),
-        ...(FromPort === undefined ? {} : { FromPort }),
-        ...(ToPort === undefined ? {} : { ToPort }),
-        UserIdGroupPairs: [{ GroupId: group }],
-      },
-    ];
-  });
+  return peerByPeer(ingress).filter(({ UserIdGroupPairs }) => UserIdGroupPairs?.some(({ GroupId }) => GroupId === group) === true);
+}
+
+/** Protocol and ports of an entry, and no peers. */
+function portsOf({ IpProtocol, FromPort, ToPort }: IpPermission): IpPermission {
+  return {
+    ...(IpProtocol === undefined ? {} : { IpProtocol }),
+    ...(FromPort === undefined ? {} : { FromPort }),
+    ...(ToPort === undefined ? {} : { ToPort }),
+  };
 }

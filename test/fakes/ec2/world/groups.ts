@@ -113,7 +113,7 @@ export function dependentsOf(region: RegionWorld, group: GroupThing): readonly s
   return [...interfaces, ...rules];
 }
 
-/** @throws Refusal where the ports do not fit the protocol */
+/** A rule as EC2 keeps it: of a range of IPv4 the network alone. @throws Refusal where the ports do not fit the protocol */
 export function checkRule(rule: RuleFacts): RuleFacts {
   const ported = rule.protocol === 'tcp' || rule.protocol === 'udp';
   if (ported && (rule.from < 0 || rule.to > 65_535 || rule.from > rule.to)) {
@@ -122,7 +122,15 @@ export function checkRule(rule: RuleFacts): RuleFacts {
   if ('cidr' in rule.peer && !/^\d{1,3}(\.\d{1,3}){3}\/([0-9]|[12][0-9]|3[0-2])$/.test(rule.peer.cidr)) {
     invalidValue(`CIDR block ${rule.peer.cidr} is malformed`);
   }
-  return rule;
+  return 'cidr' in rule.peer ? { ...rule, peer: { cidr: networkOf(rule.peer.cidr) } } : rule;
+}
+
+function networkOf(cidr: string): string {
+  const [address = '', bits = ''] = cidr.split('/');
+  const kept = 2 ** (32 - Number(bits));
+  const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const network = number - (number % kept);
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.')}/${bits}`;
 }
 
 function ruleKey(rule: RuleFacts): string {
