@@ -30,9 +30,9 @@ export const KNOWN_GAPS: readonly KnownGap[] = [
     instead: 'the policy is checked against the calls that were made, by the action data of AWS',
   },
   {
-    gap: 'targets are healthy as soon as they are registered, never initial or draining, also when they do not exist',
+    gap: 'targets are healthy as soon as they are registered, never initial, also when they do not exist',
     excuses: [],
-    instead: 'drain and health are proven on the double',
+    instead: 'that a target may take its time is proven with a provider in memory',
   },
   {
     gap: 'databases are available at once and gone at once: no creating, no deleting',

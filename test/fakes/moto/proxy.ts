@@ -6,6 +6,7 @@ import { noteCall } from '../../aws/noted.ts';
 import { type Answer, errorAnswer } from './answers.ts';
 import { type Call, callOf, type RawRequest } from './call.ts';
 import type { Shortage } from './capacity.ts';
+import { Draining } from './draining.ts';
 import { Ec2, type Ec2Behaviour } from './ec2.ts';
 import { quotaAnswer } from './quotas.ts';
 import { Tokens } from './tokens.ts';
@@ -18,6 +19,8 @@ export interface Behaviour extends Ec2Behaviour {
   readonly latencyMs: number;
   /** The quotas of EC2, which moto does not know. */
   readonly quotas: boolean;
+  /** From DeregisterTargets until a target is in its group no more, in milliseconds. */
+  readonly drainMs: number;
 }
 
 const BEHAVIOUR: Behaviour = {
@@ -35,6 +38,7 @@ const BEHAVIOUR: Behaviour = {
   instances: true,
   consoles: true,
   quotas: true,
+  drainMs: 0,
 };
 
 /** A call that arrived. */
@@ -100,6 +104,8 @@ export async function startProxy(
     () => behaviour,
   );
 
+  const draining = new Draining(clock, () => behaviour.drainMs);
+
   const accountOf = ({ accessKey }: Call): string => accounts.get(accessKey) ?? ACCOUNT;
 
   const answerOf = async (call: Call): Promise<Answer> => {
@@ -110,7 +116,8 @@ export async function startProxy(
     const answer = (behaviour.quotas ? quotaAnswer(call) : undefined) ?? (await forward(upstream, call.request));
     tokens.spend(call, scope, answer, []);
     if (call.service === 'sts') noteRole(answer, accounts);
-    return isMissingRole(call, answer) ? errorAnswer(call, 404, 'NoSuchEntity', 'The role is not in the instance profile.') : answer;
+    if (isMissingRole(call, answer)) return errorAnswer(call, 404, 'NoSuchEntity', 'The role is not in the instance profile.');
+    return draining.answer(call, answer);
   };
 
   const befall = async (call: Call): Promise<Answer | 'lost' | 'silence'> => {
@@ -157,7 +164,7 @@ export async function startProxy(
     forgetCalls: () => void calls.splice(0),
     reset: async () => {
       await forward(upstream, { method: 'POST', path: '/moto-api/reset', headers: {}, body: Buffer.alloc(0) });
-      for (const part of [troubles, tokens, ec2]) part.forget();
+      for (const part of [troubles, tokens, ec2, draining]) part.forget();
       accounts.clear();
       calls.splice(0);
     },

@@ -31,6 +31,8 @@ const MOST_IDS = 1_000;
 /** So often a token that belongs to a terminated machine is followed by the next, in one call. */
 const MOST_LIVES = 20;
 const LOOK_AGAIN_MS = 500;
+/** What a load balancer may need to let go of a machine beyond the drain of its service. */
+const NOTICE_MS = 30_000;
 
 /** All that a launch needs to know, asked for at once. */
 interface Ground {
@@ -43,7 +45,7 @@ interface Ground {
 }
 
 /**
- * Makes the machines that are missing, with one request; ends those that are too many; attaches volumes to those that run.
+ * Makes the machines that are missing, with one request; drains and ends those that are too many; attaches volumes to those that run.
  * @throws Fault `capacity`, exhausted after the last pool; also where only some came up: those are kept, and the next attempt makes the rest
  */
 export async function createService(region: Region, programs: BootPrograms, request: CreateRequest, call: Call): Promise<Handle> {
@@ -53,7 +55,10 @@ export async function createService(region: Region, programs: BootPrograms, requ
   if (isWhole(before, request)) return request.handle ?? {};
   const ground = await survey(region, request, call);
   const { kept, missing, surplus } = rosterOf(ground.machines, request.count);
-  if (surplus.length > 0) await terminate(region, surplus, call);
+  if (surplus.length > 0) {
+    await drainSurplus(region, request, surplus, call);
+    await terminate(region, surplus, call);
+  }
   if (missing.length > 0) await launch(region, programs, request, ground, missing, call);
   await attachAll(region, request, ground.service, [...kept.values()], call);
   const launchedAt = Math.min(...[...kept.values()].map((machine) => machine.launchedAt));
@@ -67,6 +72,27 @@ function ownOf(request: CreateRequest, machines: readonly Machine[]): readonly M
 function isWhole(machines: readonly Machine[], request: CreateRequest): boolean {
   const { missing, surplus } = rosterOf(machines, request.count);
   return missing.length === 0 && surplus.length === 0 && serviceOf(request).volumes.length === 0;
+}
+
+/**
+ * Takes machines that are too many out of the target groups of their spin, of which their registration cannot know yet, and waits until
+ * requests under way have ended, or their time is up.
+ */
+async function drainSurplus(region: Region, request: CreateRequest, surplus: readonly Machine[], call: Call): Promise<void> {
+  const { cloud } = region;
+  const serving = surplus.filter(({ state }) => state === 'running');
+  if (serving.length === 0 || cloud.options.settings.listener === undefined) return;
+  const [{ drain, LONGEST_DRAIN_MS }, { targetGroupsOf }] = await Promise.all([
+    import('../register/draining.ts'),
+    import('../register/target-groups.ts'),
+  ]);
+  const leave = {
+    targetGroups: await targetGroupsOf(cloud, request.spin, call),
+    machines: new Set(serving.map(({ id }) => id)),
+    limitMs: Math.min(serviceOf(request).drain.timeoutMs + NOTICE_MS, LONGEST_DRAIN_MS),
+    resource: request.key,
+  };
+  await drain(cloud, leave, call);
 }
 
 /** Ends every machine of a service; the operating system passes the drain signal on as it shuts down. */

@@ -1,6 +1,4 @@
 import {
-  DeregisterTargetsCommand,
-  DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
   type TargetHealthDescription,
@@ -9,19 +7,14 @@ import { InternalError } from '../../../core/errors.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Handle, Observation, Target } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
-import { unless } from '../fault-class.ts';
 import { type Machine, lives } from '../instances/machine.ts';
 import type { Machines } from '../instances/machines.ts';
 import { targetGroupName } from '../names.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
+import { drain, entriesIn, isIn, LONGEST_DRAIN_MS } from './draining.ts';
 import { targetGroupNamed } from './target-groups.ts';
 
 /** A registration is the entry of one generation's instances in the target group of a route. */
-
-const GONE = ['TargetGroupNotFound'];
-/** The longest that a target group drains, and some time to notice. */
-const DRAIN_LIMIT_MS = 3_630_000;
-const DRAIN_LOOK_MS = 1_000;
 
 /** Registers every living instance of the generation; those that are registered stay so. @throws Fault */
 export async function createRegistration(
@@ -72,23 +65,14 @@ export async function releaseRegistration(
   target: Target,
   call: Call,
 ): Promise<'requested' | 'absent'> {
-  const began = call.clock.now();
-  const ids = new Set((await machinesOf(machines, target, call)).map(({ id }) => id));
-  const mine = async (): Promise<readonly TargetHealthDescription[]> =>
-    (await entriesOf(cloud, target, call)).filter((entry) => ids.has(entry.Target?.Id ?? '') && isIn(entry));
-  let left = await mine();
-  if (left.length === 0) return 'absent';
-  const leaving = left.filter(({ TargetHealth }) => TargetHealth?.State !== 'draining');
-  if (leaving.length > 0) await deregister(cloud, target, leaving, call);
-  call.emit({ type: 'drain.started', resource: target.key });
-  for (;;) {
-    left = await mine();
-    if (left.length === 0) break;
-    if (call.clock.now() - began > DRAIN_LIMIT_MS) return 'requested';
-    await call.clock.sleep(DRAIN_LOOK_MS, call.signal);
-  }
-  call.emit({ type: 'drain.finished', resource: target.key, ms: call.clock.now() - began });
-  return 'absent';
+  const [targetGroup, mine] = await Promise.all([targetGroupOf(cloud, target, call), machinesOf(machines, target, call)]);
+  const leave = {
+    targetGroups: targetGroup === undefined ? [] : [targetGroup],
+    machines: new Set(mine.map(({ id }) => id)),
+    limitMs: LONGEST_DRAIN_MS,
+    resource: target.key,
+  };
+  return (await drain(cloud, leave, call)) ? 'absent' : 'requested';
 }
 
 function judge(mine: readonly Machine[], entries: readonly TargetHealthDescription[]): Observation {
@@ -110,25 +94,9 @@ function judge(mine: readonly Machine[], entries: readonly TargetHealthDescripti
   return observation('pending', `${healthy} of ${living.length} healthy behind the load balancer; ${sick.machine.id} is ${State}${why}`);
 }
 
-/** `unused` is also said of what is asked for by ID and was never registered. */
-function isIn({ TargetHealth }: TargetHealthDescription): boolean {
-  return TargetHealth?.Reason !== 'Target.NotRegistered';
-}
-
 async function entriesOf(cloud: Cloud, target: Target, call: Call): Promise<readonly TargetHealthDescription[]> {
-  const TargetGroupArn = await targetGroupOf(cloud, target, call);
-  if (TargetGroupArn === undefined) return [];
-  const answer = await unless(GONE, () =>
-    cloud.send(ElasticLoadBalancingV2Client, new DescribeTargetHealthCommand({ TargetGroupArn }), call),
-  );
-  return answer?.TargetHealthDescriptions ?? [];
-}
-
-async function deregister(cloud: Cloud, target: Target, entries: readonly TargetHealthDescription[], call: Call): Promise<void> {
-  const TargetGroupArn = await targetGroupOf(cloud, target, call);
-  const Targets = entries.flatMap(({ Target: one }) => (one?.Id === undefined ? [] : [{ Id: one.Id, Port: one.Port }]));
-  const command = new DeregisterTargetsCommand({ TargetGroupArn, Targets });
-  await unless([...GONE, 'InvalidTarget'], () => cloud.send(ElasticLoadBalancingV2Client, command, call));
+  const targetGroup = await targetGroupOf(cloud, target, call);
+  return targetGroup === undefined ? [] : entriesIn(cloud, targetGroup, call);
 }
 
 async function targetGroupOf(cloud: Cloud, target: Target, call: Call): Promise<string | undefined> {

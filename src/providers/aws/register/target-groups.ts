@@ -11,12 +11,12 @@ import {
 import type { Tags } from '../../../core/tags.ts';
 import type { Health, ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
-import type { Call, CreateRequest } from '../../provider.ts';
+import type { Call, CreateRequest, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
-import { targetGroupName } from '../names.ts';
+import { targetGroupFolder, targetGroupName } from '../names.ts';
 import { networkOf } from '../network/network.ts';
-import { creationTags, tagsFrom } from '../ownership.ts';
+import { creationTags, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages, inParts } from '../pages.ts';
 
 /** The port that a service with `port: auto` listens on: an instance has but one service, and so any port is free. */
@@ -114,6 +114,12 @@ export async function targetGroupsIn(
     described.flatMap((answer) => (answer?.TagDescriptions ?? []).map(({ ResourceArn, Tags }) => [ResourceArn, tagsFrom(Tags)] as const)),
   );
   return named.map(({ group, arn }) => ({ group, arn, tags: tags.get(arn) ?? {} }));
+}
+
+/** ARNs of the target groups of a spin. @throws Fault */
+export async function targetGroupsOf(cloud: Cloud, { id, incarnation }: SpinRef, call: Call): Promise<readonly string[]> {
+  const named = await targetGroupsIn(cloud, targetGroupFolder(id), call);
+  return named.flatMap(({ arn, tags }) => (ownerOf(tags)?.incarnation === incarnation ? [arn] : []));
 }
 
 export function portOf(port: ServiceSpec['port'] | undefined): number {

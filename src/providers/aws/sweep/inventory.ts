@@ -99,14 +99,22 @@ async function reclaimIn(region: Region, found: readonly Found[], call: Call): P
   const each = (some: readonly Found[], one: (thing: Found) => Promise<'requested' | 'absent'>) => some.map(one);
   const some = (things: readonly Found[], all: () => Promise<'requested' | 'absent'>) => (things.length === 0 ? [] : [all()]);
   const steps: readonly (() => readonly Promise<'requested' | 'absent'>[])[] = [
-    () => [
-      ...some(holding('machine'), () => reclaimInstances(region, holding('machine'), call)),
-      ...each(of('route'), (thing) => reclaimRoute(cloud, thing, call)),
-      ...each(of('database'), (thing) => reclaimDatabase(cloud, thing, call)),
-      ...each(of('secret'), (thing) => reclaimSecret(cloud, thing, call)),
-      // A role and its profile are listed apart and go together.
-      ...each(once(of('identity'), 'role'), (thing) => reclaimIdentity(cloud, thing, call)),
-    ],
+    () => {
+      const targetGroups = of('route').flatMap(({ handle }) => handleText(handle, 'targetGroup') ?? []);
+      const instances = some(holding('machine'), () => reclaimInstances(region, holding('machine'), targetGroups, call));
+      return [
+        ...instances,
+        // Requests under way end before the way that they came by does.
+        ...each(of('route'), async (thing) => {
+          await Promise.allSettled(instances);
+          return reclaimRoute(cloud, thing, call);
+        }),
+        ...each(of('database'), (thing) => reclaimDatabase(cloud, thing, call)),
+        ...each(of('secret'), (thing) => reclaimSecret(cloud, thing, call)),
+        // A role and its profile are listed apart and go together.
+        ...each(once(of('identity'), 'role'), (thing) => reclaimIdentity(cloud, thing, call)),
+      ];
+    },
     () => [
       ...each(of('volume'), (thing) => reclaimVolume(cloud, thing, call)),
       ...each(holding('interface'), (thing) => reclaimInterface(region, thing, call)),

@@ -4,6 +4,7 @@ import { InternalError } from '../../../core/errors.ts';
 import { OWNED, type Tags } from '../../../core/tags.ts';
 import type { Call, Found, InventoryScope } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
+import { Fault } from '../../fault.ts';
 import { isClass } from '../fault-class.ts';
 import { deleteGroup } from '../network/firewalls.ts';
 import { groupsWith } from '../network/groups.ts';
@@ -14,12 +15,15 @@ import { handleText } from '../observing.ts';
 import { inScope, type Owner, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages, inParts } from '../pages.ts';
 import type { Region } from '../region.ts';
+import { drain } from '../register/draining.ts';
 import { changeTags } from '../tagging.ts';
 
 /** The part of an inventory that EC2 answers in one region, but for volumes: instances, security groups, and network interfaces of nobody. */
 
 /** As many values as one filter of EC2 may have. */
 const MOST_VALUES = 200;
+/** How long a drain may hold the end of instances up: whoever asks for it has five minutes, and they need some of that to shut down. */
+const DRAIN_LIMIT_MS = 120_000;
 
 /** @throws Fault */
 export async function listInstances({ cloud }: Region, scope: InventoryScope, call: Call): Promise<readonly Found[]> {
@@ -73,20 +77,37 @@ export async function listInterfaces({ cloud }: Region, scope: InventoryScope, c
   });
 }
 
-/** Ends instances, those of one spin with one request. @throws Fault */
-export async function reclaimInstances(region: Region, found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
+/**
+ * Ends instances, those of one spin with one request, when they are out of the target groups and requests under way have ended, or their
+ * time is up.
+ * @param targetGroups ARNs of those that were found beside them
+ * @throws Fault
+ */
+export async function reclaimInstances(
+  region: Region,
+  found: readonly Found[],
+  targetGroups: readonly string[],
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const ids = new Set(found.map((thing) => idOf(thing, 'machine')));
   const incarnations = [...new Set(found.map(({ incarnation }) => incarnation))];
   const parts = inParts(incarnations, MOST_VALUES).map((Values) =>
     machinesWith(region.cloud, [{ Name: `tag:${OWNED.incarnation}`, Values }], call),
   );
   const there = (await Promise.all(parts)).flat().filter((machine) => ids.has(machine.id) && !isGone(machine));
-  await terminate(
-    region,
-    there.filter(({ state }) => state !== 'shutting-down'),
-    call,
-  );
+  const staying = there.filter(({ state }) => state !== 'shutting-down');
+  if (staying.length > 0) await drainFound(region, new Set(staying.map(({ id }) => id)), targetGroups, call);
+  await terminate(region, staying, call);
   return there.length === 0 ? 'absent' : 'requested';
+}
+
+/** What is not allowed, or not understood, holds nothing up: what costs must end. */
+async function drainFound({ cloud }: Region, machines: ReadonlySet<string>, targetGroups: readonly string[], call: Call): Promise<void> {
+  try {
+    await drain(cloud, { targetGroups, machines, limitMs: DRAIN_LIMIT_MS }, call);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.passes) throw thrown;
+  }
 }
 
 /** Deletes groups, and the rights that they have in each other. @throws Fault */
