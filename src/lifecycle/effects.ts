@@ -6,7 +6,7 @@ import type { ResourceKind } from '../plan/plan.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Handle, Observation } from '../providers/provider.ts';
 import { mergeRuns } from '../store/interval.ts';
-import type { ResourceRecord } from '../store/record.ts';
+import type { ResourceRecord, SpinRecord } from '../store/record.ts';
 import { TABLE, transition } from './table.ts';
 import type { Watch } from './watch.ts';
 import { bindingsOf, createRequestOf, put, settle, targetOf, type Work } from './work.ts';
@@ -248,7 +248,7 @@ export async function withRetries<T>(work: Work, deadline: number, effect: () =>
 
 async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord, create: () => Promise<Handle>): Promise<Observation> {
   const since = work.call.clock.now();
-  const deadline = Math.min(since + patience(resource, work.provider.bootMs ?? 0), work.session.record.deadline);
+  const deadline = Math.min(since + patience(work, resource), work.session.record.deadline);
   let last: Observation | undefined;
   for (;;) {
     await watch.until(targetOf(work.session.record, resource), deadline, (seen) => {
@@ -282,12 +282,24 @@ function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase:
 }
 
 /** How long a resource may take to do what it is for. A job may take as long as the spin lives. */
-function patience(resource: ResourceRecord, bootMs: number): number {
+function patience({ provider, session }: Work, resource: ResourceRecord): number {
   if (resource.desire.kind === 'database') return DATABASE_BOOT_MS;
+  if (resource.desire.kind === 'registration') return TABLE.booting.timeoutMs + checkedFor(session.record, resource);
   if (resource.desire.kind !== 'service') return TABLE.booting.timeoutMs;
   const { service } = resource.desire;
   if (service.job) return Infinity;
-  return service.bootstrap.reduce((sum, step) => sum + step.timeoutMs, service.health.deadlineMs + bootMs + SLACK_MS);
+  return service.bootstrap.reduce((sum, step) => sum + step.timeoutMs, service.health.deadlineMs + (provider.bootMs ?? 0) + SLACK_MS);
+}
+
+/** How long those who are registered may be checked where they are, and once more: a first check may come too soon. */
+function checkedFor({ resources }: SpinRecord, { needs }: ResourceRecord): number {
+  const times = needs.map((key) => {
+    const desire = resources[key]?.desire;
+    if (desire?.kind !== 'service') return 0;
+    const { intervalMs, timeoutMs, healthyAfter } = desire.service.health;
+    return (healthyAfter + 1) * (intervalMs + timeoutMs);
+  });
+  return Math.max(0, ...times);
 }
 
 function drainTime(resource: ResourceRecord): number {

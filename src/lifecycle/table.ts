@@ -7,7 +7,10 @@ export interface Row {
   /** What the engine does about a resource in this status. */
   readonly effect: 'create' | 'observe' | 'release' | 'none';
   readonly next: readonly Status[];
-  /** How long the effect may take before the resource counts as failed; services add their own bootstrap and health deadlines. */
+  /**
+   * How long the effect may take before the resource counts as failed; services add their own bootstrap and health deadlines, and
+   * registrations the time that health checks take.
+   */
   readonly timeoutMs: number;
   /** Something may exist that is paid for. */
   readonly billable: boolean;

@@ -253,6 +253,19 @@ describe('what is known', () => {
     expect(stage.statuses()).toMatchObject({ 'service.web@1': 'failed' });
   });
 
+  it('waits for who registers instances as long as their health is checked there', async () => {
+    const health = { ...HEALTH, intervalMs: 120_000, timeoutMs: 5_000, healthyAfter: 2 };
+    // Looks, four a second.
+    stage.world.delay('registration.web', 1_200);
+    await stage.converge(specOf({ web: { ...EXPOSED, health }, plain: EXPOSED }));
+    expect(stage.statuses()).toMatchObject({ 'registration.web@1': 'ready' });
+    stage.world.delay('registration.other', Infinity);
+    const began = stage.clock.now();
+    const other = stage.converge(specOf({ web: { ...EXPOSED, health }, plain: EXPOSED, other: EXPOSED }));
+    await expect(other).rejects.toMatchObject({ key: 'registration.other@1', fault: { class: 'timeout' } });
+    expect(stage.clock.now() - began).toBeLessThan(100_000);
+  });
+
   it('gives a job as long as the spin lives', async () => {
     stage.world.delay('service.job', Infinity);
     const { done } = await stage.begin(specOf({ job: { job: true } }));
