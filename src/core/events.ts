@@ -77,6 +77,11 @@ export const EVENTS = {
   'resource.releasing': { phase: 'release', level: 'step', meaning: 'The provider was asked to delete the resource.' },
   'resource.released': { phase: 'release', level: 'step', meaning: 'The resource is proven absent.' },
   'secret.destroyed': { phase: 'release', level: 'detail', meaning: 'A secret was destroyed, and its absence confirmed.' },
+  'snapshot.kept': {
+    phase: 'release',
+    level: 'step',
+    meaning: 'The database goes, and its final snapshot stays; data.snapshot names it.',
+  },
   'spin.released': { phase: 'release', level: 'step', meaning: 'The inventory of the spin is proven empty.' },
   'gc.swept': { phase: 'release', level: 'step', meaning: 'A sweep acted on the spin; data has verdict and reason.' },
 } as const satisfies Readonly<Record<string, EventRow>>;

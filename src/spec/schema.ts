@@ -100,7 +100,7 @@ const database = z
     snapshot: z.optional(leaf(text, 'Restores this database snapshot.')),
     replicaOf: z.optional(leaf(text, 'Becomes a read replica of this database.')),
     class: z.optional(leaf(text, "Class of its instance, such as db.t4g.micro; the source's own by default.")),
-    finalSnapshot: z.optional(leaf(text, 'Takes a snapshot of this name before it is deleted; none by default.')),
+    finalSnapshot: z.optional(leaf(text, 'Takes a snapshot before it is deleted, whose name begins so; none by default.')),
   })
   .register(z.globalRegistry, {
     description: 'A managed database of a cloud: restored from a snapshot, or a read replica. One of snapshot, replicaOf.',

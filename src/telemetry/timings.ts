@@ -85,6 +85,7 @@ const TRAILING: ReadonlySet<EventType> = new Set<EventType>([
   'resource.releasing',
   'resource.released',
   'secret.destroyed',
+  'snapshot.kept',
   'spin.released',
 ]);
 

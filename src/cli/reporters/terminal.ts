@@ -149,12 +149,14 @@ const ENDS: Readonly<Partial<Record<SpinEvent['type'], 'good' | 'bad'>>> = {
   'spin.failed': 'bad',
 };
 
+/** What somebody may have to know of when the command is long over. */
 const WARNS: ReadonlySet<SpinEvent['type']> = new Set([
   'instance.exited',
   'instance.restarted',
   'instance.unhealthy',
   'bootstrap.failed',
   'lease.lost',
+  'snapshot.kept',
   'spin.expired',
 ]);
 

@@ -59,7 +59,7 @@ export const FEATURES: Readonly<
     return remembered(region, {
       create: (request, call) => createDatabase(cloud, groups, request, call),
       observe: (targets, call) => observeDatabases(cloud, targets, call),
-      release: (target, call) => releaseDatabase(cloud, target, call),
+      release: (target, call) => releaseDatabase(region, target, call),
     });
   },
   firewall: async (region) => {

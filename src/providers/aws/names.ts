@@ -68,6 +68,17 @@ export function databaseIdentifier(spin: Named, key: string): string {
   return `${readable}-${short([spin.incarnation, key], 12)}`;
 }
 
+/** What `finalSnapshotName` puts behind the name of the spec. */
+export const FINAL_SNAPSHOT_END = 13;
+
+/**
+ * Name of the snapshot that a database leaves: that of the spec, with an end of its own in each life and generation, for the snapshot of
+ * an earlier one stays and has its name.
+ */
+export function finalSnapshotName(name: string, spin: Named, key: string): string {
+  return `${name}-${short([spin.incarnation, key], FINAL_SNAPSHOT_END - 1)}`;
+}
+
 /** ARNs begin with the partition of their region. */
 export function partitionOf(region: string): 'aws' | 'aws-cn' | 'aws-us-gov' {
   if (region.startsWith('cn-')) return 'aws-cn';

@@ -1,4 +1,10 @@
-import { CreateDBInstanceCommand, CreateDBSnapshotCommand, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import {
+  CreateDBInstanceCommand,
+  CreateDBSnapshotCommand,
+  DescribeDBInstancesCommand,
+  DescribeDBSnapshotsCommand,
+  RDSClient,
+} from '@aws-sdk/client-rds';
 import { expect, it, onTestFinished } from 'vitest';
 import { isoTime } from '../../../src/core/clock.ts';
 import {
@@ -14,7 +20,9 @@ import {
 import type { DatabaseSpec } from '../../../src/spec/spec.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
-import { aged, dataWorld } from './data-world.ts';
+import { databaseIdentifier, finalSnapshotName } from '../../../src/providers/aws/names.ts';
+import type { CreateRequest } from '../../../src/providers/provider.ts';
+import { aged, type DataWorld, dataWorld } from './data-world.ts';
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 
 describeWithMoto('a database, against moto', (moto) => {
@@ -88,35 +96,96 @@ describeWithMoto('a database, against moto', (moto) => {
   });
 
   it('is deleted without a final snapshot unless one is asked for, and proven gone', async () => {
-    const { cloud, call, request } = open();
+    const { cloud, region, call, spin, events, request } = open();
     const client = rds();
     await source(client);
     const plain = request('database.db', { kind: 'database', database: spec() }, { needs });
     const kept = request('database.kept', { kind: 'database', database: spec({ name: 'kept', finalSnapshot: 'last-words' }) }, { needs });
     const handles = [await createDatabase(cloud, groups, plain, call), await createDatabase(cloud, groups, kept, call)];
-    for (const database of [plain, kept]) expect(await releaseDatabase(cloud, database, call)).toBe('requested');
+    for (const database of [plain, kept]) expect(await releaseDatabase(region, database, call)).toBe('requested');
     const targets = [plain, kept].map((database, index) => aged(database, handles[index]));
     expect([...(await observeDatabases(cloud, targets, call)).values()].map(({ state }) => state)).toEqual(['absent', 'absent']);
-    expect(await releaseDatabase(cloud, targets[0] ?? plain, call)).toBe('absent');
+    expect(await releaseDatabase(region, targets[0] ?? plain, call)).toBe('absent');
     const deletions = moto().proxy.calls.filter(({ action }) => action === 'DeleteDBInstance');
     expect(deletions.slice(0, 2).map(({ params }) => [params['SkipFinalSnapshot'], params['FinalDBSnapshotIdentifier']])).toEqual([
       ['true', undefined],
-      ['false', 'last-words'],
+      ['false', finalSnapshotName('last-words', spin, kept.key)],
     ]);
+    expect(events).toEqual([
+      { type: 'snapshot.kept', resource: kept.key, data: { snapshot: finalSnapshotName('last-words', spin, kept.key) } },
+    ]);
+  });
+
+  const saved = (world: DataWorld): CreateRequest =>
+    world.request('database.db', { kind: 'database', database: spec({ finalSnapshot: 'last-words' }) }, { needs });
+  const snapshots = async (client: RDSClient): Promise<readonly (string | undefined)[]> =>
+    ((await client.send(new DescribeDBSnapshotsCommand({}))).DBSnapshots ?? [])
+      .map(({ DBSnapshotIdentifier: name }) => name)
+      .filter((name) => name?.startsWith('last-words'));
+
+  it('leaves a snapshot of another name in each life, with a record and without', async () => {
+    const client = rds();
+    await source(client);
+    const names: string[] = [];
+    for (const end of ['release', 'reclaim'] as const) {
+      const world = open();
+      const { cloud, region, call, spin } = world;
+      const database = saved(world);
+      names.push(finalSnapshotName('last-words', spin, database.key));
+      await createDatabase(cloud, groups, database, call);
+      const [found] = await listDatabases(cloud, {}, call);
+      expect(found?.what).toContain(`final snapshot ${names.at(-1)}`);
+      if (found === undefined) throw new Error('not found');
+      expect(await (end === 'release' ? releaseDatabase(region, database, call) : reclaimDatabase(region, found, call))).toBe('requested');
+      expect(await listDatabases(cloud, {}, call)).toEqual([]);
+    }
+    expect(new Set(await snapshots(client))).toEqual(new Set(names));
+    expect(names.every((name) => /^last-words-[a-z0-9]{12}$/.test(name))).toBe(true);
+  });
+
+  it('goes without another snapshot where the one of this life is whole, and says that it stays', async () => {
+    const client = rds();
+    await source(client);
+    const world = open();
+    const { cloud, region, call, spin, events } = world;
+    const database = saved(world);
+    await createDatabase(cloud, groups, database, call);
+    const snapshot = finalSnapshotName('last-words', spin, database.key);
+    const DBInstanceIdentifier = databaseIdentifier(spin, database.key);
+    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: snapshot }));
+    expect(await releaseDatabase(region, database, call)).toBe('requested');
+    expect(await listDatabases(cloud, {}, call)).toEqual([]);
+    expect(events).toEqual([{ type: 'snapshot.kept', resource: database.key, data: { snapshot } }]);
+  });
+
+  it('stays where a snapshot of something else has the name, and says so', async () => {
+    const client = rds();
+    await source(client);
+    const world = open();
+    const { cloud, region, call, spin } = world;
+    const database = saved(world);
+    await createDatabase(cloud, groups, database, call);
+    const DBSnapshotIdentifier = finalSnapshotName('last-words', spin, database.key);
+    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier: 'prod', DBSnapshotIdentifier }));
+    await expect(releaseDatabase(region, database, call)).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining(`the snapshot ${DBSnapshotIdentifier} is of another database`),
+    });
+    expect(await listDatabases(cloud, {}, call)).toHaveLength(1);
   });
 
   it('lives in the subnets of the config, in a group that goes with it', async () => {
     const { ec2 } = clientsOf({ endpoint: moto().proxy.url });
     const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
     const subnets = Subnets.flatMap(({ SubnetId }) => SubnetId ?? []);
-    const { cloud, call, request } = open({ settings: { subnets } });
+    const { cloud, region, call, request } = open({ settings: { subnets } });
     await source(rds());
     const database = request('database.db', { kind: 'database', database: spec() }, { needs });
     const handle = await createDatabase(cloud, groups, database, call);
     const found = await listDatabases(cloud, {}, call);
     expect(found.map(({ what }) => what.split(' ')[0])).toEqual(['database', 'subnet']);
-    expect(await releaseDatabase(cloud, database, call)).toBe('requested');
-    expect(await releaseDatabase(cloud, aged(database, handle), call)).toBe('absent');
+    expect(await releaseDatabase(region, database, call)).toBe('requested');
+    expect(await releaseDatabase(region, aged(database, handle), call)).toBe('absent');
     expect(await listDatabases(cloud, {}, call)).toEqual([]);
   });
 
@@ -130,8 +199,10 @@ describeWithMoto('a database, against moto', (moto) => {
     if (found === undefined) throw new Error('not found');
     await ownDatabase(mine.cloud, found, mine.call);
     expect(await listDatabases(mine.cloud, {}, mine.call)).toMatchObject([{ id: 'web', resource: 'database.db@1', kind: 'database' }]);
-    expect(await reclaimDatabase(mine.cloud, found, mine.call)).toBe('requested');
-    expect(await reclaimDatabase(mine.cloud, found, mine.call)).toBe('absent');
-    expect(moto().proxy.calls.find(({ action }) => action === 'DeleteDBInstance')?.params['FinalDBSnapshotIdentifier']).toBe('kept');
+    expect(await reclaimDatabase(mine.region, found, mine.call)).toBe('requested');
+    expect(await reclaimDatabase(mine.region, found, mine.call)).toBe('absent');
+    expect(moto().proxy.calls.find(({ action }) => action === 'DeleteDBInstance')?.params['FinalDBSnapshotIdentifier']).toBe(
+      finalSnapshotName('kept', theirs.spin, database.key),
+    );
   });
 });

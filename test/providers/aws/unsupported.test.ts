@@ -54,6 +54,12 @@ describe('what AWS cannot do of a spec', () => {
     expect(unsupported(spec(volumes), SETTINGS)).toEqual([expect.stringContaining('attached to one instance')]);
     expect(unsupported({ ...spec({}), volumes: { data: { from: 'folder', path: '/x' } } }, SETTINGS)).toHaveLength(1);
   });
+
+  test.each(['Last_words', 'last--words', 'last-', '1st', 'x'.repeat(243)])('a final snapshot named %s', (finalSnapshot) => {
+    const databases = { db: { name: 'db', source: { from: 'snapshot', snapshot: 'seed' }, finalSnapshot } } as const;
+    expect(unsupported({ ...spec({}), databases }, SETTINGS)).toEqual([expect.stringContaining('no name of a snapshot')]);
+    expect(unsupported({ ...spec({}), databases: { db: { ...databases.db, finalSnapshot: 'Last-words-2' } } }, SETTINGS)).toEqual([]);
+  });
 });
 
 function spec(service: Partial<ServiceSpec>): Spec {

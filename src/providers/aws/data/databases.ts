@@ -2,7 +2,6 @@ import {
   AddTagsToResourceCommand,
   CreateDBInstanceReadReplicaCommand,
   type DBInstance,
-  DeleteDBInstanceCommand,
   DescribeDBInstancesCommand,
   RDSClient,
   RestoreDBInstanceFromDBSnapshotCommand,
@@ -14,13 +13,15 @@ import type { DatabaseSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Found, Handle, InventoryScope, Observation, SpinRef, Target } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
+import { removeDatabase } from './database-removal.ts';
 import { createSubnetGroup, listSubnetGroups, removeSubnetGroup } from './database-subnets.ts';
 import { isClass, unless } from '../fault-class.ts';
 import type { Groups } from '../network/groups.ts';
-import { databaseIdentifier } from '../names.ts';
+import { databaseIdentifier, finalSnapshotName } from '../names.ts';
 import { handleText, isFresh, made, missing, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
+import type { Region } from '../region.ts';
 
 /** A database is an RDS instance, restored from a snapshot or following another as its read replica, that only the spin's services reach. */
 
@@ -62,6 +63,7 @@ const BROKEN: ReadonlySet<string> = new Set([
 export async function createDatabase(cloud: Cloud, groups: Pick<Groups, 'idOf'>, request: CreateRequest, call: Call): Promise<Handle> {
   const database = desireOf(request);
   const identifier = databaseIdentifier(request.spin, request.key);
+  const snapshot = snapshotOf(request);
   const firewall = request.needs.find((need) => need.startsWith('firewall.'));
   const group = firewall === undefined ? undefined : await groups.idOf(request.spin, firewall, call);
   if (group === undefined) throw new Fault('transient', 'firewall-missing', `${request.key}: its firewall is not there yet`);
@@ -73,10 +75,7 @@ export async function createDatabase(cloud: Cloud, groups: Pick<Groups, 'idOf'>,
     CopyTagsToSnapshot: false,
     AutoMinorVersionUpgrade: false,
     MultiAZ: false,
-    Tags: [
-      ...creationTags(request),
-      ...(database.finalSnapshot === undefined ? [] : [{ Key: FINAL_SNAPSHOT, Value: database.finalSnapshot }]),
-    ],
+    Tags: [...creationTags(request), ...(snapshot === undefined ? [] : [{ Key: FINAL_SNAPSHOT, Value: snapshot }])],
     ...(database.instanceClass === undefined ? {} : { DBInstanceClass: database.instanceClass }),
   };
   try {
@@ -114,9 +113,13 @@ export async function observeDatabases(cloud: Cloud, targets: readonly Target[],
  * Deletes it, with the final snapshot that the spec asks for.
  * @throws Fault `transient` while RDS is at work on it and takes no deletion
  */
-export async function releaseDatabase(cloud: Cloud, target: Target, call: Call): Promise<'requested' | 'absent'> {
-  const identifier = databaseIdentifier(target.spin, target.key);
-  const answer = await remove(cloud, identifier, desireOf(target).finalSnapshot, call);
+export async function releaseDatabase(
+  region: Pick<Region, 'cloud' | 'toldOnce'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
+  const { spin, key } = target;
+  const answer = await removeDatabase(region, { key, identifier: databaseIdentifier(spin, key), snapshot: snapshotOf(target) }, call);
   return answer === 'absent' && isFresh(target, call) ? 'requested' : answer;
 }
 
@@ -130,6 +133,7 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
     const identifier = instance.DBInstanceIdentifier;
     if (identifier === undefined || owner === undefined || !inScope(owner, scope, stateTag)) return [];
     const since = Date.parse(tags[OWNED.orphan] ?? '');
+    const snapshot = tags[FINAL_SNAPSHOT] === undefined ? '' : `; final snapshot ${tags[FINAL_SNAPSHOT]}`;
     return [
       {
         provider: 'aws',
@@ -137,7 +141,7 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
         incarnation: owner.incarnation,
         resource: owner.resource,
         kind: 'database',
-        what: `database ${identifier} (${instance.DBInstanceClass ?? 'RDS'}, ${instance.DBInstanceStatus ?? 'status unknown'})`,
+        what: `database ${identifier} (${instance.DBInstanceClass ?? 'RDS'}, ${instance.DBInstanceStatus ?? 'status unknown'}${snapshot})`,
         ...(instance.InstanceCreateTime === undefined ? {} : { createdAt: instance.InstanceCreateTime.getTime() }),
         place: { region: cloud.region },
         tags,
@@ -150,12 +154,16 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
 }
 
 /** Deletes what an inventory found, with the final snapshot that its tags ask for. @throws Fault */
-export async function reclaimDatabase(cloud: Cloud, found: Found, call: Call): Promise<'requested' | 'absent'> {
+export async function reclaimDatabase(
+  region: Pick<Region, 'cloud' | 'toldOnce'>,
+  found: Found,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const subnets = handleText(found.handle, 'subnetGroup');
-  if (subnets !== undefined) return removeSubnetGroup(cloud, subnets, call);
+  if (subnets !== undefined) return removeSubnetGroup(region.cloud, subnets, call);
   const identifier = handleText(found.handle, 'database');
   if (identifier === undefined) throw new InternalError(`${found.what} was found without a name`);
-  return remove(cloud, identifier, found.tags?.[FINAL_SNAPSHOT], call);
+  return removeDatabase(region, { key: found.resource, identifier, snapshot: found.tags?.[FINAL_SNAPSHOT] }, call);
 }
 
 /** A database of a spin, as its tags tell. */
@@ -193,6 +201,12 @@ export async function ownDatabase(cloud: Cloud, found: Found, call: Call): Promi
 function desireOf({ desire, key }: Target): DatabaseSpec {
   if (desire.kind !== 'database') throw new InternalError(`${key} is no database`);
   return desire.database;
+}
+
+/** Name of the snapshot that it leaves; undefined where it leaves none. */
+function snapshotOf(target: Target): string | undefined {
+  const { finalSnapshot } = desireOf(target);
+  return finalSnapshot === undefined ? undefined : finalSnapshotName(finalSnapshot, target.spin, target.key);
 }
 
 interface Common {
@@ -243,23 +257,4 @@ function seenAs(instance: DBInstance, { name }: DatabaseSpec): Observation {
   const { Address: host, Port: port } = Endpoint ?? {};
   if (!SERVES.has(status) || host === undefined || port === undefined) return observation('pending', `${identifier} is ${status}`);
   return observation('running', `${identifier} is ${status}`, { endpoints: [{ service: name, via: 'instance', host, port }] });
-}
-
-async function remove(cloud: Cloud, identifier: string, finalSnapshot: string | undefined, call: Call): Promise<'requested' | 'absent'> {
-  const last =
-    finalSnapshot === undefined ? { SkipFinalSnapshot: true } : { SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot };
-  try {
-    const command = new DeleteDBInstanceCommand({ DBInstanceIdentifier: identifier, DeleteAutomatedBackups: true, ...last });
-    await cloud.send(RDSClient, command, call);
-    return 'requested';
-  } catch (thrown) {
-    // Its subnet group can go only when it is gone itself.
-    if (isClass(thrown, ...GONE)) return removeSubnetGroup(cloud, identifier, call);
-    if (!isClass(thrown, 'InvalidDBInstanceState')) throw thrown;
-    const [there] = await describe(cloud, [identifier], call);
-    if (there?.DBInstanceStatus === 'deleting') return 'requested';
-    throw new Fault('transient', thrown.class, `${identifier} is ${there?.DBInstanceStatus ?? 'busy'} and cannot be deleted yet`, {
-      cause: thrown,
-    });
-  }
 }

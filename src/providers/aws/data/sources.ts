@@ -1,4 +1,5 @@
 import type { DatabaseSpec, VolumeSource } from '../../../spec/spec.ts';
+import { FINAL_SNAPSHOT_END } from '../names.ts';
 
 /** What volumes and databases start with, as far as it can be told without asking. */
 
@@ -25,11 +26,20 @@ export function diskSize(source: VolumeSource): number | undefined {
   }
 }
 
+/** What RDS takes for a snapshot's name (DeleteDBInstance, API reference), less the end that each life gives it. */
+const SNAPSHOT_NAME = /^[a-z](?:-?[a-z0-9])*$/i;
+const MOST_SNAPSHOT_NAME = 255 - FINAL_SNAPSHOT_END;
+
 /** What of these databases AWS cannot do, one line each. Pure. */
 export function unsupportedDatabases(databases: Readonly<Record<string, DatabaseSpec>>): readonly string[] {
-  return Object.values(databases).flatMap(({ name, source, finalSnapshot }) =>
-    source.from === 'replica' && finalSnapshot !== undefined
-      ? [`databases.${name}: RDS takes no final snapshot of a read replica; leave finalSnapshot out`]
-      : [],
-  );
+  return Object.values(databases).flatMap(({ name, source, finalSnapshot }) => {
+    if (finalSnapshot === undefined) return [];
+    if (source.from === 'replica') return [`databases.${name}: RDS takes no final snapshot of a read replica; leave finalSnapshot out`];
+    // Refused no sooner than it is deleted, the database could not go at all.
+    return SNAPSHOT_NAME.test(finalSnapshot) && finalSnapshot.length <= MOST_SNAPSHOT_NAME
+      ? []
+      : [
+          `databases.${name}.finalSnapshot: ${JSON.stringify(finalSnapshot)} is no name of a snapshot: letters, digits and single hyphens between them, a letter first, up to ${MOST_SNAPSHOT_NAME}`,
+        ];
+  });
 }

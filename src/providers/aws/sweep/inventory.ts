@@ -109,7 +109,7 @@ async function reclaimIn(region: Region, found: readonly Found[], call: Call): P
           await Promise.allSettled(instances);
           return reclaimRoute(cloud, thing, call);
         }),
-        ...each(of('database'), (thing) => reclaimDatabase(cloud, thing, call)),
+        ...each(of('database'), (thing) => reclaimDatabase(region, thing, call)),
         ...each(of('secret'), (thing) => reclaimSecret(cloud, thing, call)),
         // A role and its profile are listed apart and go together.
         ...each(once(of('identity'), 'role'), (thing) => reclaimIdentity(cloud, thing, call)),
