@@ -82,6 +82,11 @@ export const EVENTS = {
     level: 'step',
     meaning: 'The database goes, and its final snapshot stays; data.snapshot names it.',
   },
+  'snapshot.skipped': {
+    phase: 'release',
+    level: 'warning',
+    meaning: 'The database goes without its final snapshot, data.snapshot; message says why.',
+  },
   'spin.released': { phase: 'release', level: 'step', meaning: 'The inventory of the spin is proven empty.' },
   'gc.swept': { phase: 'release', level: 'step', meaning: 'A sweep acted on the spin; data has verdict and reason.' },
 } as const satisfies Readonly<Record<string, EventRow>>;

@@ -86,6 +86,7 @@ const TRAILING: ReadonlySet<EventType> = new Set<EventType>([
   'resource.released',
   'secret.destroyed',
   'snapshot.kept',
+  'snapshot.skipped',
   'spin.released',
 ]);
 

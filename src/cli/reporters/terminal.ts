@@ -157,6 +157,7 @@ const WARNS: ReadonlySet<SpinEvent['type']> = new Set([
   'bootstrap.failed',
   'lease.lost',
   'snapshot.kept',
+  'snapshot.skipped',
   'spin.expired',
 ]);
 

@@ -38,6 +38,7 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
   'resource.released': (event) => `released${after(event)}`,
   'secret.destroyed': () => 'secret destroyed',
   'snapshot.kept': ({ data }) => `leaves the snapshot ${fact(data, 'snapshot') ?? ''}`,
+  'snapshot.skipped': () => 'leaves no snapshot',
   'spin.released': () => 'down: nothing is left',
   'gc.swept': ({ data }) => `swept${fact(data, 'reason') === undefined ? '' : `: ${fact(data, 'reason')}`}`,
 };

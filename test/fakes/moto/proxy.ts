@@ -6,6 +6,7 @@ import { noteCall } from '../../aws/noted.ts';
 import { type Answer, errorAnswer } from './answers.ts';
 import { type Call, callOf, type RawRequest } from './call.ts';
 import type { Shortage } from './capacity.ts';
+import { Databases } from './databases.ts';
 import { Draining } from './draining.ts';
 import { Ec2, type Ec2Behaviour } from './ec2.ts';
 import { quotaAnswer } from './quotas.ts';
@@ -74,6 +75,8 @@ export interface MotoProxy {
   writeConsole(instance: string, text: string): void;
   /** Lets an instance's status checks fail. */
   impair(instance: string): void;
+  /** Puts a database into a status that moto's never have, such as `failed`. */
+  ail(database: string, status: string): void;
   /** Forgets the calls. */
   forgetCalls(): void;
   /** Empties moto and forgets everything but the behaviour. */
@@ -97,6 +100,7 @@ export async function startProxy(
   const calls: SeenCall[] = [];
   const troubles = new Troubles();
   const tokens = new Tokens();
+  const databases = new Databases();
   const accounts = new Map<string, string>();
   const ec2 = new Ec2(
     (call) => forward(upstream, call.request),
@@ -113,7 +117,8 @@ export async function startProxy(
     const scope = `${accountOf(call)} ${call.region}`;
     const known = behaviour.clientTokens ? tokens.answerTo(call, scope, () => false) : undefined;
     if (known !== undefined) return known;
-    const answer = (behaviour.quotas ? quotaAnswer(call) : undefined) ?? (await forward(upstream, call.request));
+    const own = (behaviour.quotas ? quotaAnswer(call) : undefined) ?? databases.refuse(call);
+    const answer = own ?? databases.tell(call, await forward(upstream, call.request));
     tokens.spend(call, scope, answer, []);
     if (call.service === 'sts') noteRole(answer, accounts);
     if (isMissingRole(call, answer)) return errorAnswer(call, 404, 'NoSuchEntity', 'The role is not in the instance profile.');
@@ -161,10 +166,11 @@ export async function startProxy(
     declare: (shortage) => ec2.capacity.declare(shortage),
     writeConsole: (instance, text) => ec2.writeConsole(instance, text),
     impair: (instance) => ec2.states.impair(instance),
+    ail: (database, status) => databases.put(database, status),
     forgetCalls: () => void calls.splice(0),
     reset: async () => {
       await forward(upstream, { method: 'POST', path: '/moto-api/reset', headers: {}, body: Buffer.alloc(0) });
-      for (const part of [troubles, tokens, ec2, draining]) part.forget();
+      for (const part of [troubles, tokens, databases, ec2, draining]) part.forget();
       accounts.clear();
       calls.splice(0);
     },

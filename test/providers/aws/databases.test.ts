@@ -158,6 +158,45 @@ describeWithMoto('a database, against moto', (moto) => {
     expect(events).toEqual([{ type: 'snapshot.kept', resource: database.key, data: { snapshot } }]);
   });
 
+  it.each(['failed', 'incompatible-network', 'incompatible-restore'])('goes without its snapshot where it is %s', async (status) => {
+    await source(rds());
+    const world = open();
+    const { cloud, region, call, spin, events } = world;
+    const database = saved(world);
+    await createDatabase(cloud, groups, database, call);
+    moto().proxy.ail(databaseIdentifier(spin, database.key), status);
+    expect(await releaseDatabase(region, database, call)).toBe('requested');
+    expect(await listDatabases(cloud, {}, call)).toEqual([]);
+    expect(events).toMatchObject([{ type: 'snapshot.skipped', resource: database.key, message: expect.stringContaining(status) }]);
+  });
+
+  it('keeps its snapshot where RDS is only busy: it is asked again', async () => {
+    await source(rds());
+    const world = open();
+    const { cloud, region, call, spin, events } = world;
+    const database = saved(world);
+    await createDatabase(cloud, groups, database, call);
+    moto().proxy.ail(databaseIdentifier(spin, database.key), 'modifying');
+    await expect(releaseDatabase(region, database, call)).rejects.toMatchObject({ kind: 'transient' });
+    expect(events).toEqual([]);
+    expect(await listDatabases(cloud, {}, call)).toHaveLength(1);
+  });
+
+  it('says once which snapshot stays where an earlier process asked it to go', async () => {
+    const client = rds();
+    await source(client);
+    const world = open();
+    const { cloud, region, call, spin, events } = world;
+    const database = saved(world);
+    await createDatabase(cloud, groups, database, call);
+    const snapshot = finalSnapshotName('last-words', spin, database.key);
+    const DBInstanceIdentifier = databaseIdentifier(spin, database.key);
+    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: snapshot }));
+    moto().proxy.ail(DBInstanceIdentifier, 'deleting');
+    for (const _again of [1, 2]) expect(await releaseDatabase(region, database, call)).toBe('requested');
+    expect(events).toEqual([{ type: 'snapshot.kept', resource: database.key, data: { snapshot } }]);
+  });
+
   it('stays where a snapshot of something else has the name, and says so', async () => {
     const client = rds();
     await source(client);

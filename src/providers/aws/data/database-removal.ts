@@ -16,6 +16,9 @@ import { removeSubnetGroup } from './database-subnets.ts';
 
 const GONE = ['DBInstanceNotFound'];
 
+/** Statuses in which RDS makes no snapshot, and takes a deletion without one alone (DeleteDBInstance, API reference). */
+const BEYOND_SAVING: ReadonlySet<string> = new Set(['failed', 'incompatible-network', 'incompatible-restore']);
+
 type Teller = Pick<Region, 'cloud' | 'toldOnce'>;
 
 /** A database that is to be deleted. */
@@ -26,8 +29,13 @@ export interface Doomed {
   readonly snapshot?: string | undefined;
 }
 
+/** True where a database in this status can still be made a snapshot of, now or later. */
+export function canBeSaved(status: string | undefined): boolean {
+  return status === undefined || !BEYOND_SAVING.has(status);
+}
+
 /**
- * Asks for its deletion, and tells once which snapshot stays.
+ * Asks for its deletion, and tells once which snapshot stays, or why there is none.
  * @throws Fault `transient` while RDS is at work on it and takes no deletion; `conflict` where another snapshot has the name
  */
 export async function removeDatabase(region: Teller, doomed: Doomed, call: Call): Promise<'requested' | 'absent'> {
@@ -53,6 +61,7 @@ async function afterRefusal(region: Teller, doomed: Doomed, refusal: Fault, call
   }
   const isTaken: boolean = isClass(refusal, 'DBSnapshotAlreadyExists');
   if (isTaken) return removeSaved(region, doomed, refusal, call);
+  if (doomed.snapshot !== undefined && !canBeSaved(status)) return removeUnsaved(region, doomed, `it is ${status}`, call);
   throw new Fault('transient', refusal.class, `${doomed.identifier} is ${status ?? 'busy'} and cannot be deleted yet`, { cause: refusal });
 }
 
@@ -79,6 +88,19 @@ async function removeSaved(region: Teller, doomed: Doomed, refusal: Fault, call:
   throw new Fault('conflict', refusal.class, `${identifier} cannot be deleted: the snapshot ${snapshot} ${whose}; delete that first`, {
     cause: refusal,
   });
+}
+
+/** Better no snapshot than a database that can never go, and is paid for. */
+async function removeUnsaved(
+  region: Teller,
+  { key, identifier, snapshot }: Doomed,
+  why: string,
+  call: Call,
+): Promise<'requested' | 'absent'> {
+  const answer = await removeDatabase(region, { key, identifier }, call);
+  const message = `${why}, and RDS makes no snapshot of such a database: there is no ${snapshot}`;
+  call.emit({ type: 'snapshot.skipped', resource: key, message, data: { snapshot } });
+  return answer;
 }
 
 /** What an earlier request has begun, by this process or by one that was killed. */

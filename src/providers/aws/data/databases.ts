@@ -13,7 +13,7 @@ import type { DatabaseSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Found, Handle, InventoryScope, Observation, SpinRef, Target } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
-import { removeDatabase } from './database-removal.ts';
+import { canBeSaved, removeDatabase } from './database-removal.ts';
 import { createSubnetGroup, listSubnetGroups, removeSubnetGroup } from './database-subnets.ts';
 import { isClass, unless } from '../fault-class.ts';
 import type { Groups } from '../network/groups.ts';
@@ -133,7 +133,8 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
     const identifier = instance.DBInstanceIdentifier;
     if (identifier === undefined || owner === undefined || !inScope(owner, scope, stateTag)) return [];
     const since = Date.parse(tags[OWNED.orphan] ?? '');
-    const snapshot = tags[FINAL_SNAPSHOT] === undefined ? '' : `; final snapshot ${tags[FINAL_SNAPSHOT]}`;
+    const { [FINAL_SNAPSHOT]: name } = tags;
+    const snapshot = name === undefined || !canBeSaved(instance.DBInstanceStatus) ? '' : `; final snapshot ${name}`;
     return [
       {
         provider: 'aws',
