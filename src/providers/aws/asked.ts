@@ -1,7 +1,7 @@
 import { type Incarnation, incarnationTime } from '../../core/ids.ts';
 import { Fault, type FaultKind } from '../fault.ts';
-import type { Call, SpinRef, Target } from '../provider.ts';
-import { CONSISTENCY_WINDOW_MS, isFresh } from './observing.ts';
+import type { Call, Observation, SpinRef, Target } from '../provider.ts';
+import { CONSISTENCY_WINDOW_MS, isFresh, observation } from './observing.ts';
 
 /** After these it is open whether the request had its effect. */
 const OPEN: ReadonlySet<FaultKind> = new Set<FaultKind>(['transient']);
@@ -47,9 +47,15 @@ export class Asked {
   /** True while what is not shown may have been made all the same. */
   mayBeHidden(target: Target, call: Call): boolean {
     if (target.handle !== undefined) return isFresh(target, call);
+    if (this.isFirst(target)) return false;
     const { spin, key, requestedAt = incarnationTime(spin.incarnation) } = target;
     const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : requestedAt;
     return began !== undefined && Math.abs(call.clock.now() - began) < CONSISTENCY_WINDOW_MS;
+  }
+
+  /** What an answer that lacks the target means. */
+  missing(target: Target, call: Call): Observation {
+    return this.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
   }
 }
 

@@ -22,8 +22,8 @@ export const FEATURES: Readonly<
     const { createKeeper, observeKeepers, releaseKeeper } = await import('./deadline/enforcers.ts');
     return remembered(region, {
       create: (request, call) => createKeeper(cloud, request, call),
-      observe: (targets, call) => observeKeepers(cloud, targets, call),
-      release: (target, call) => releaseKeeper(cloud, target, call),
+      observe: (targets, call) => observeKeepers(region, targets, call),
+      release: (target, call) => releaseKeeper(region, target, call),
     });
   },
   identity: async (region) => {
@@ -31,8 +31,8 @@ export const FEATURES: Readonly<
     const { createIdentity, observeIdentities, releaseIdentity } = await import('./data/identity.ts');
     return remembered(region, {
       create: (request, call) => createIdentity(cloud, request, call),
-      observe: (targets, call) => observeIdentities(cloud, targets, call),
-      release: (target, call) => releaseIdentity(cloud, target, call),
+      observe: (targets, call) => observeIdentities(region, targets, call),
+      release: (target, call) => releaseIdentity(region, target, call),
     });
   },
   secret: async (region) => {
@@ -40,8 +40,8 @@ export const FEATURES: Readonly<
     const { createSecret, observeSecrets, releaseSecret } = await import('./data/secrets.ts');
     return remembered(region, {
       create: (request, call) => createSecret(cloud, request, call),
-      observe: (targets, call) => observeSecrets(cloud, targets, call),
-      release: (target, call) => releaseSecret(cloud, target, call),
+      observe: (targets, call) => observeSecrets(region, targets, call),
+      release: (target, call) => releaseSecret(region, target, call),
     });
   },
   volume: async (region) => {
@@ -49,8 +49,8 @@ export const FEATURES: Readonly<
     const { createVolume, observeVolumes, releaseVolume } = await import('./data/volumes.ts');
     return remembered(region, {
       create: (request, call) => createVolume(cloud, request, call),
-      observe: (targets, call) => observeVolumes(cloud, targets, call),
-      release: (target, call) => releaseVolume(cloud, target, call),
+      observe: (targets, call) => observeVolumes(region, targets, call),
+      release: (target, call) => releaseVolume(region, target, call),
     });
   },
   database: async (region) => {
@@ -58,7 +58,7 @@ export const FEATURES: Readonly<
     const { createDatabase, observeDatabases, releaseDatabase } = await import('./data/databases.ts');
     return remembered(region, {
       create: (request, call) => createDatabase(cloud, groups, request, call),
-      observe: (targets, call) => observeDatabases(cloud, targets, call),
+      observe: (targets, call) => observeDatabases(region, targets, call),
       release: (target, call) => releaseDatabase(region, target, call),
     });
   },
@@ -88,8 +88,8 @@ export const FEATURES: Readonly<
     const { createRoute, observeRoutes, releaseRoute } = await import('./register/routes.ts');
     return remembered(region, {
       create: (request, call) => createRoute(cloud, request, call),
-      observe: (targets, call) => observeRoutes(cloud, targets, call),
-      release: (target, call) => releaseRoute(cloud, target, call),
+      observe: (targets, call) => observeRoutes(region, targets, call),
+      release: (target, call) => releaseRoute(region, target, call),
     });
   },
   registration: async (region) => {
@@ -104,14 +104,14 @@ export const FEATURES: Readonly<
 };
 
 /**
- * What was asked to go and is still to be seen is asked for again, with growing pauses: a deletion that was sent while the thing was not
- * shown yet had no effect.
+ * What was asked for, and whether it was answered, is kept. What was asked to go and is still to be seen is asked for again, with growing
+ * pauses: a deletion that was sent while the thing was not shown yet had no effect.
  */
-function remembered({ leaving }: Region, feature: Feature): Feature {
+function remembered({ asked, leaving }: Region, feature: Feature): Feature {
   return {
     create: (request, call) => {
       leaving.forget(request.spin, request.key);
-      return feature.create(request, call);
+      return asked.creating(request, call, () => feature.create(request, call));
     },
     observe: async (targets, call) => {
       const seen = await feature.observe(targets, call);

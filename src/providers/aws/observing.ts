@@ -25,11 +25,6 @@ export function isFresh({ handle }: Target, call: Call): boolean {
   return typeof madeAt === 'number' && Math.abs(call.clock.now() - madeAt) < CONSISTENCY_WINDOW_MS;
 }
 
-/** What an answer that lacks the target means. */
-export function missing(target: Target, call: Call): Observation {
-  return isFresh(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
-}
-
 /** Looks once for all targets; where that fails, each is unknown, with the reason. @throws the call's abort reason */
 export async function observeAll(
   targets: readonly Target[],

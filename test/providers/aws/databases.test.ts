@@ -62,7 +62,7 @@ describeWithMoto('a database, against moto', (moto) => {
   });
 
   it('is restored from a snapshot, closed to the world, with its deadline, once', async () => {
-    const { cloud, call, spin, request } = open();
+    const { cloud, region, call, spin, request } = open();
     const client = rds();
     await source(client);
     const database = request('database.db', { kind: 'database', database: spec({ instanceClass: 'db.t4g.small' }) }, { needs });
@@ -76,7 +76,7 @@ describeWithMoto('a database, against moto', (moto) => {
       'VpcSecurityGroupIds.VpcSecurityGroupId.1': 'sg-0123456789abcdef0',
     });
     expect(DBInstances[0]?.TagList).toContainEqual({ Key: 'spin:deadline', Value: isoTime(database.deadline) });
-    expect((await observeDatabases(cloud, [database], call)).get(database.key)).toMatchObject({
+    expect((await observeDatabases(region, [database], call)).get(database.key)).toMatchObject({
       state: 'running',
       endpoints: [{ service: 'db', via: 'instance', port: 5432 }],
     });
@@ -104,7 +104,7 @@ describeWithMoto('a database, against moto', (moto) => {
     const handles = [await createDatabase(cloud, groups, plain, call), await createDatabase(cloud, groups, kept, call)];
     for (const database of [plain, kept]) expect(await releaseDatabase(region, database, call)).toBe('requested');
     const targets = [plain, kept].map((database, index) => aged(database, handles[index]));
-    expect([...(await observeDatabases(cloud, targets, call)).values()].map(({ state }) => state)).toEqual(['absent', 'absent']);
+    expect([...(await observeDatabases(region, targets, call)).values()].map(({ state }) => state)).toEqual(['absent', 'absent']);
     expect(await releaseDatabase(region, targets[0] ?? plain, call)).toBe('absent');
     const deletions = moto().proxy.calls.filter(({ action }) => action === 'DeleteDBInstance');
     expect(deletions.slice(0, 2).map(({ params }) => [params['SkipFinalSnapshot'], params['FinalDBSnapshotIdentifier']])).toEqual([

@@ -23,7 +23,7 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
 
   it('is a role that reads the secrets of its own incarnation and no others, in a profile of the same name', async () => {
     const boundary = 'arn:aws:iam::123456789012:policy/boundary';
-    const { cloud, call, spin, request } = open({ settings: { permissionsBoundary: boundary } });
+    const { cloud, region, call, spin, request } = open({ settings: { permissionsBoundary: boundary } });
     const { iam } = clientsOf({ endpoint: moto().proxy.url });
     const identity = request('identity.identity', withSecrets);
     const handle = await createIdentity(cloud, identity, call);
@@ -36,7 +36,7 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
     const policy = decodeURIComponent(PolicyDocument);
     expect(policy).toContain(`arn:aws:ssm:us-east-1:123456789012:parameter/spin/web/${spin.incarnation}/*`);
     expect(policy).toContain('kms:EncryptionContext:PARAMETER_ARN');
-    expect((await observeIdentities(cloud, [identity], call)).get(identity.key)).toMatchObject({ state: 'running' });
+    expect((await observeIdentities(region, [identity], call)).get(identity.key)).toMatchObject({ state: 'running' });
     const service = request('service.web', {
       kind: 'service',
       service: serviceSpec({ name: 'web', secrets: [{ secret: 'db', as: 'env', variable: 'DB' }] }),
@@ -46,7 +46,7 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
   });
 
   it('is made once, whatever half of it an earlier try made, and gone when it is released', async () => {
-    const { cloud, call, request } = open();
+    const { cloud, region, call, request } = open();
     const { iam } = clientsOf({ endpoint: moto().proxy.url });
     const identity = request('identity.identity', withSecrets);
     await createIdentity(cloud, identity, call);
@@ -55,18 +55,18 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
     await iam.send(
       new PutRolePolicyCommand({ RoleName: String(handle['role']), PolicyName: 'more', PolicyDocument: JSON.stringify(OTHER) }),
     );
-    expect(await releaseIdentity(cloud, identity, call)).toBe('absent');
-    expect(await releaseIdentity(cloud, identity, call)).toBe('absent');
-    expect((await observeIdentities(cloud, [aged(identity, handle)], call)).get(identity.key)?.state).toBe('absent');
+    expect(await releaseIdentity(region, identity, call)).toBe('absent');
+    expect(await releaseIdentity(region, identity, call)).toBe('absent');
+    expect((await observeIdentities(region, [aged(identity, handle)], call)).get(identity.key)?.state).toBe('absent');
     expect(await listIdentities(cloud, { everyone: true }, call)).toEqual([]);
   });
 
   it('is nothing at all where the spin has no secrets', async () => {
-    const { cloud, call, request } = open({ settings: { instanceProfile: 'ours' } });
+    const { cloud, region, call, request } = open({ settings: { instanceProfile: 'ours' } });
     const identity = request('identity.identity', { kind: 'identity', secrets: [] });
     await createIdentity(cloud, identity, call);
-    expect((await observeIdentities(cloud, [identity], call)).get(identity.key)?.state).toBe('running');
-    expect(await releaseIdentity(cloud, identity, call)).toBe('absent');
+    expect((await observeIdentities(region, [identity], call)).get(identity.key)?.state).toBe('running');
+    expect(await releaseIdentity(region, identity, call)).toBe('absent');
     expect(moto().proxy.calls).toEqual([]);
     const service = request('service.web', { kind: 'service', service: serviceSpec({ name: 'web' }), baseDir: '/' });
     expect(profileFor(cloud, service)).toBe('ours');

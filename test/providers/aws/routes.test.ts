@@ -64,7 +64,7 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
 
   it('is a target group with the health check and drain of its service, and a rule for its path, made once', async () => {
     const world = await open();
-    const { cloud, call } = world;
+    const { cloud, region, call } = world;
     const { elb } = clients();
     const request = route(world);
     const handle = await createRoute(cloud, request, call);
@@ -90,7 +90,7 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
     expect(ours[0]?.Conditions?.[0]?.PathPatternConfig?.Values ?? ours[0]?.Conditions?.[0]?.Values).toEqual(['/web/web', '/web/web/*']);
     const created = moto().proxy.calls.find(({ action }) => action === 'CreateRule');
     expect(created?.params['Transforms.member.1.UrlRewriteConfig.Rewrites.member.1.Regex']).toBe('^/web/web/?(.*)$');
-    const seen = (await observeRoutes(cloud, [request], call)).get(request.key);
+    const seen = (await observeRoutes(region, [request], call)).get(request.key);
     expect(seen).toMatchObject({ state: 'running', endpoints: [{ service: 'web', via: 'route', port: 80 }] });
     expect(seen?.endpoints[0]?.url).toMatch(/^http:\/\/front.*\/web\/web$/);
   });
@@ -134,10 +134,10 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
 
   it('goes by its host name where it has one, and refuses one that another rule has', async () => {
     const world = await open();
-    const { cloud, call } = world;
+    const { cloud, region, call } = world;
     const named = route(world, 'Shop.example.com');
     await createRoute(cloud, named, call);
-    const endpoint = (await observeRoutes(cloud, [named], call)).get(named.key)?.endpoints[0];
+    const endpoint = (await observeRoutes(region, [named], call)).get(named.key)?.endpoints[0];
     expect(endpoint?.url).toBe('http://shop.example.com');
     const again = route(world, 'shop.example.com', 'other');
     await expect(createRoute(cloud, again, call)).rejects.toMatchObject({ kind: 'conflict', class: 'host-taken' });
@@ -161,12 +161,12 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
 
   it('is released with its rule, and without a handle', async () => {
     const world = await open();
-    const { cloud, call } = world;
+    const { cloud, region, call } = world;
     const request = route(world);
     const handle = await createRoute(cloud, request, call);
-    expect(await releaseRoute(cloud, request, call)).toBe('absent');
-    expect(await releaseRoute(cloud, aged(request, handle), call)).toBe('absent');
-    expect((await observeRoutes(cloud, [aged(request, handle)], call)).get(request.key)?.state).toBe('absent');
+    expect(await releaseRoute(region, request, call)).toBe('absent');
+    expect(await releaseRoute(region, aged(request, handle), call)).toBe('absent');
+    expect((await observeRoutes(region, [aged(request, handle)], call)).get(request.key)?.state).toBe('absent');
     expect(await listRoutes(cloud, { everyone: true }, call)).toEqual([]);
     const { Rules = [] } = await clients().elb.send(new DescribeRulesCommand({ ListenerArn: world.listener }));
     expect(Rules).toHaveLength(1);

@@ -60,18 +60,18 @@ describeWithMoto('a schedule, against moto', (moto) => {
   });
 
   it('is the keeper of a spin: made empty, kept as it is when asked for again, gone with all others at its release', async () => {
-    const { cloud, call, spin, request } = open();
+    const { cloud, region, call, spin, request } = open();
     const keeper = request('keeper.keeper', { kind: 'keeper' });
     await createKeeper(cloud, keeper, call);
     await arm(cloud, spin, endInstances(['i-1']), keeper.deadline, role, call);
     await createKeeper(cloud, keeper, call);
     expect((await armedFor(cloud, spin, 'instances', call))?.input).toBe('{"InstanceIds":["i-1"]}');
     await arm(cloud, spin, endDatabase('database.db@1', 'spin-web-db', 'last'), keeper.deadline, role, call);
-    expect((await observeKeepers(cloud, [keeper], call)).get(keeper.key)?.state).toBe('running');
+    expect((await observeKeepers(region, [keeper], call)).get(keeper.key)?.state).toBe('running');
     expect(await schedulesOf(cloud, spin, call)).toHaveLength(2);
-    expect(await releaseKeeper(cloud, keeper, call)).toBe('absent');
-    expect(await releaseKeeper(cloud, keeper, call)).toBe('absent');
-    expect((await observeKeepers(cloud, [keeper], call)).get(keeper.key)?.state).toBe('absent');
+    expect(await releaseKeeper(region, keeper, call)).toBe('absent');
+    expect(await releaseKeeper(region, keeper, call)).toBe('absent');
+    expect((await observeKeepers(region, [keeper], call)).get(keeper.key)?.state).toBe('absent');
     expect(await schedulesOf(cloud, spin, call)).toEqual([]);
   });
 

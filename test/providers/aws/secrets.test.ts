@@ -92,33 +92,33 @@ describe('a secret', () => {
   it('is destroyed, which is proven, and reported once', async () => {
     const ec2 = await ec2For();
     const world = dataWorld({ url: ec2.url });
-    const { cloud, call, request } = world;
+    const { cloud, region, call, request } = world;
     const secret = request('secret.db', generated);
     const handle = await createSecret(cloud, secret, call);
-    expect((await observeSecrets(cloud, [secret], call)).get(secret.key)?.state).toBe('running');
-    expect(await releaseSecret(cloud, { ...secret, handle }, call)).toBe('absent');
+    expect((await observeSecrets(region, [secret], call)).get(secret.key)?.state).toBe('running');
+    expect(await releaseSecret(region, { ...secret, handle }, call)).toBe('absent');
     expect(ec2.snapshot().parameters).toEqual([]);
     expect(world.events.map(({ type }) => type)).toEqual(['secret.issued', 'secret.destroyed']);
-    expect(await releaseSecret(cloud, aged(secret, handle), call)).toBe('absent');
-    expect((await observeSecrets(cloud, [aged(secret, handle)], call)).get(secret.key)?.state).toBe('absent');
+    expect(await releaseSecret(region, aged(secret, handle), call)).toBe('absent');
+    expect((await observeSecrets(region, [aged(secret, handle)], call)).get(secret.key)?.state).toBe('absent');
     // Not there so soon after it was asked for may mean not yet.
-    expect((await observeSecrets(cloud, [{ ...secret, handle }], call)).get(secret.key)?.state).toBe('pending');
-    expect(await releaseSecret(cloud, { ...secret, handle }, call)).toBe('requested');
+    expect((await observeSecrets(region, [{ ...secret, handle }], call)).get(secret.key)?.state).toBe('pending');
+    expect(await releaseSecret(region, { ...secret, handle }, call)).toBe('requested');
   });
 
   it('is asked for ten at a time, and unknown where it cannot be asked for', async () => {
     const ec2 = await ec2For();
-    const { cloud, call, request } = dataWorld({ url: ec2.url });
+    const { cloud, region, call, request } = dataWorld({ url: ec2.url });
     const secrets = Array.from({ length: 12 }, (_, index) =>
       request(`secret.s${index}`, from({ from: 'generate', length: 8 }, `s${index}`)),
     );
     for (const secret of secrets) await createSecret(cloud, secret, call);
     ec2.clear('calls');
-    const seen = await observeSecrets(cloud, secrets, call);
+    const seen = await observeSecrets(region, secrets, call);
     expect([...seen.values()].every(({ state }) => state === 'running')).toBe(true);
     expect(ec2.counts()['GetParameters']).toBe(2);
     ec2.script({ action: 'GetParameters', fault: { kind: 'error', status: 400, code: 'AccessDeniedException', message: 'no' } });
-    expect((await observeSecrets(cloud, secrets.slice(0, 1), call)).get('secret.s0@1')).toMatchObject({ state: 'unknown' });
+    expect((await observeSecrets(region, secrets.slice(0, 1), call)).get('secret.s0@1')).toMatchObject({ state: 'unknown' });
   });
 
   it('is found without a record by its state location alone, reclaimed, and taken over', async () => {

@@ -20,6 +20,7 @@ import {
 import { clientOf, ec2For, X86 } from '../../fakes/ec2/fixture.ts';
 import type { Ec2 } from '../../fakes/ec2/start.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';
+import { awsWorld } from './world.ts';
 
 type VolumeDesire = Extract<Desire, { kind: 'volume' }>;
 
@@ -50,7 +51,7 @@ async function instance(ec2: Ec2, world: DataWorld, zone?: string): Promise<stri
 describe('a volume', () => {
   it('is an encrypted disk with all its tags, made once', async () => {
     const ec2 = await ec2For();
-    const { cloud, call, spin, request } = dataWorld({ url: ec2.url });
+    const { cloud, region, call, spin, request } = dataWorld({ url: ec2.url });
     const volume = request('volume.data', disk());
     const handle = await createVolume(cloud, volume, call);
     expect(await createVolume(cloud, volume, call)).toMatchObject({ volume: handle['volume'] });
@@ -64,7 +65,7 @@ describe('a volume', () => {
     ]);
     const [made] = ec2.calls.filter(({ action }) => action === 'CreateVolume');
     expect(made?.input).toMatchObject({ Encrypted: true, VolumeType: 'gp3' });
-    expect((await observeVolumes(cloud, [volume], call)).get(volume.key)).toMatchObject({ state: 'running' });
+    expect((await observeVolumes(region, [volume], call)).get(volume.key)).toMatchObject({ state: 'running' });
   });
 
   it('starts from a snapshot', async () => {
@@ -98,18 +99,34 @@ describe('a volume', () => {
 
   it('is pending while it is not shown, and gone when it is not shown any more', async () => {
     const ec2 = await ec2For({ visibleMs: 5_000 });
-    const { cloud, call, request } = dataWorld({ url: ec2.url });
+    const { cloud, region, call, request } = dataWorld({ url: ec2.url });
     const volume = request('volume.data', disk());
     const handle = await createVolume(cloud, volume, call);
-    expect((await observeVolumes(cloud, [{ ...volume, handle }], call)).get(volume.key)?.state).toBe('pending');
-    expect(await releaseVolume(cloud, { ...volume, handle }, call)).toBe('requested');
-    expect((await observeVolumes(cloud, [aged(volume, handle)], call)).get(volume.key)?.state).toBe('absent');
+    expect((await observeVolumes(region, [{ ...volume, handle }], call)).get(volume.key)?.state).toBe('pending');
+    expect(await releaseVolume(region, { ...volume, handle }, call)).toBe('requested');
+    expect((await observeVolumes(region, [aged(volume, handle)], call)).get(volume.key)?.state).toBe('absent');
+  });
+
+  it('is ended where whoever asked for it was killed before the answer, though it is not shown yet', async () => {
+    const world = await awsWorld({ ec2: { visibleMs: 2_000 } });
+    const { ec2, cloud, call } = world;
+    const volume = { ...world.request('volume.data', disk()), requestedAt: call.clock.now() };
+    await createVolume(cloud, volume, call);
+    const next = world.another();
+    expect(await next.release(volume, 1, call)).toBe('requested');
+    for (;;) {
+      const seen = await world.observe(volume, next);
+      if (seen.state === 'absent') break;
+      if (seen.stalled === true) await next.release(volume, 1, call);
+      await next.nextChange(volume.spin, 250, call);
+    }
+    expect(ec2.snapshot().volumes).toEqual([]);
   });
 
   it('goes to one instance, stays with it, and is let go before it is deleted', async () => {
     const ec2 = await ec2For();
     const world = dataWorld({ url: ec2.url });
-    const { cloud, call, spin, request } = world;
+    const { cloud, region, call, spin, request } = world;
     const volume = request('volume.data', disk());
     const handle = await createVolume(cloud, volume, call);
     const [first, second] = [await instance(ec2, world), await instance(ec2, world)];
@@ -121,10 +138,10 @@ describe('a volume', () => {
     });
     await expect(attachVolume(cloud, spin, 'volume.none@1', first, '/dev/sdf', call)).rejects.toMatchObject({ class: 'volume-missing' });
     // Held until it is off: the engine asks again.
-    await expect(releaseVolume(cloud, volume, call)).rejects.toThrow(first);
-    expect(await releaseVolume(cloud, volume, call)).toBe('requested');
-    expect((await observeVolumes(cloud, [aged(volume, handle)], call)).get(volume.key)?.state).toBe('absent');
-    expect(await releaseVolume(cloud, volume, call)).toBe('absent');
+    await expect(releaseVolume(region, volume, call)).rejects.toThrow(first);
+    expect(await releaseVolume(region, volume, call)).toBe('requested');
+    expect((await observeVolumes(region, [aged(volume, handle)], call)).get(volume.key)?.state).toBe('absent');
+    expect(await releaseVolume(region, volume, call)).toBe('absent');
     const data = ec2.snapshot().volumes.filter(({ tags }) => tags['spin:resource'] === volume.key);
     expect(data).toEqual([]);
   });

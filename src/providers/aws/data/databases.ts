@@ -18,7 +18,7 @@ import { createSubnetGroup, listSubnetGroups, removeSubnetGroup } from './databa
 import { isClass, unless } from '../fault-class.ts';
 import type { Groups } from '../network/groups.ts';
 import { databaseIdentifier, finalSnapshotName } from '../names.ts';
-import { handleText, isFresh, made, missing, observation, observeAll } from '../observing.ts';
+import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import type { Region } from '../region.ts';
@@ -92,7 +92,11 @@ export async function createDatabase(cloud: Cloud, groups: Pick<Groups, 'idOf'>,
 }
 
 /** One request for all databases of a spin. */
-export async function observeDatabases(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeDatabases(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   const nameOf = (target: Target) => databaseIdentifier(target.spin, target.key);
   return observeAll(
     targets,
@@ -102,7 +106,7 @@ export async function observeDatabases(cloud: Cloud, targets: readonly Target[],
       );
       return (target) => {
         const instance = found.get(nameOf(target));
-        return instance === undefined ? missing(target, call) : seenAs(instance, desireOf(target));
+        return instance === undefined ? asked.missing(target, call) : seenAs(instance, desireOf(target));
       };
     },
     call,
@@ -114,13 +118,13 @@ export async function observeDatabases(cloud: Cloud, targets: readonly Target[],
  * @throws Fault `transient` while RDS is at work on it and takes no deletion
  */
 export async function releaseDatabase(
-  region: Pick<Region, 'cloud' | 'toldOnce'>,
+  region: Pick<Region, 'cloud' | 'asked' | 'toldOnce'>,
   target: Target,
   call: Call,
 ): Promise<'requested' | 'absent'> {
   const { spin, key } = target;
   const answer = await removeDatabase(region, { key, identifier: databaseIdentifier(spin, key), snapshot: snapshotOf(target) }, call);
-  return answer === 'absent' && isFresh(target, call) ? 'requested' : answer;
+  return answer === 'absent' && region.asked.mayBeHidden(target, call) ? 'requested' : answer;
 }
 
 /** @throws Fault */

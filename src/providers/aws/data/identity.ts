@@ -28,9 +28,10 @@ import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { instancePolicy, trustPolicy } from './identity-policy.ts';
 import { partitionOf, roleName, spinOfPath, spinPath } from '../names.ts';
-import { handleText, made, missing, observation, observeAll } from '../observing.ts';
+import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
+import type { Region } from '../region.ts';
 
 /**
  * The role that the instances of a spin run under: a role and an instance profile of one name, under a path that tells whose they are
@@ -61,15 +62,24 @@ export async function createIdentity(cloud: Cloud, request: CreateRequest, call:
 }
 
 /** One request per identity, of which a spin has one, or two for the moment of a change. */
-export async function observeIdentities(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
-  const each = await Promise.all(targets.map((target) => observeAll([target], () => lookAt(cloud, target, call), call)));
+export async function observeIdentities(
+  region: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
+  const each = await Promise.all(targets.map((target) => observeAll([target], () => lookAt(region, target, call), call)));
   return new Map(each.flatMap((map) => [...map]));
 }
 
 /** @throws Fault */
-export async function releaseIdentity(cloud: Cloud, target: Target, call: Call): Promise<'requested' | 'absent'> {
+export async function releaseIdentity(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   if (secretsOf(target).length === 0) return 'absent';
-  return removeIdentity(cloud, roleName(target.spin, target.key), call);
+  const answer = await removeIdentity(cloud, roleName(target.spin, target.key), call);
+  return answer === 'absent' && asked.mayBeHidden(target, call) ? 'requested' : answer;
 }
 
 /** Roles and instance profiles are of the account, not of a region: ask for them in one region only. @throws Fault */
@@ -187,13 +197,17 @@ async function createProfile(cloud: Cloud, request: CreateRequest, name: string,
   }
 }
 
-async function lookAt(cloud: Cloud, target: Target, call: Call): Promise<(target: Target) => Observation> {
+async function lookAt(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<(target: Target) => Observation> {
   if (secretsOf(target).length === 0) return () => observation('running', 'the spin has no secrets and needs no role');
   const InstanceProfileName = roleName(target.spin, target.key);
   const seen = await unless(GONE, () => cloud.send(IAMClient, new GetInstanceProfileCommand({ InstanceProfileName }), call));
   const filled = seen?.InstanceProfile?.Roles?.some(({ RoleName }) => RoleName === InstanceProfileName);
   return () => {
-    if (seen === undefined) return missing(target, call);
+    if (seen === undefined) return asked.missing(target, call);
     return filled === true
       ? observation('running', `role ${InstanceProfileName}`)
       : observation('pending', 'the instance profile holds no role yet', { stalled: true });

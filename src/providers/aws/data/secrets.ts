@@ -15,9 +15,10 @@ import { readSecretSource } from '../../secret-source.ts';
 import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { parameterName, spinOfPath, spinPath } from '../names.ts';
-import { handleText, isFresh, made, missing, observation, observeAll } from '../observing.ts';
+import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags } from '../ownership.ts';
 import { allPages, inParts } from '../pages.ts';
+import type { Region } from '../region.ts';
 
 /** Each secret is a SecureString of the SSM Parameter Store, encrypted with the account's own key for it (`alias/aws/ssm`). */
 
@@ -56,7 +57,11 @@ export async function createSecret(cloud: Cloud, request: CreateRequest, call: C
 }
 
 /** One request for every ten secrets; values are not decrypted for it. */
-export async function observeSecrets(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeSecrets(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   const nameOf = (target: Target) => parameterName(target.spin, target.key);
   return observeAll(
     targets,
@@ -67,18 +72,22 @@ export async function observeSecrets(cloud: Cloud, targets: readonly Target[], c
         ),
       );
       const there = new Set(answers.flatMap(({ Parameters }) => (Parameters ?? []).map(({ Name }) => Name)));
-      return (target) => (there.has(nameOf(target)) ? observation('running', 'issued') : missing(target, call));
+      return (target) => (there.has(nameOf(target)) ? observation('running', 'issued') : asked.missing(target, call));
     },
     call,
   );
 }
 
 /** `absent` once AWS says that there is no such parameter. @throws Fault */
-export async function releaseSecret(cloud: Cloud, target: Target, call: Call): Promise<'requested' | 'absent'> {
+export async function releaseSecret(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const parameter = parameterName(target.spin, target.key);
   const answer = await destroy(cloud, parameter, call);
   // What was never seen may still be on its way; what was deleted before our eyes is not.
-  const proven = answer === 'destroyed' || (answer === 'absent' && !isFresh(target, call));
+  const proven = answer === 'destroyed' || (answer === 'absent' && !asked.mayBeHidden(target, call));
   if (answer === 'destroyed') call.emit({ type: 'secret.destroyed', resource: target.key });
   return proven ? 'absent' : 'requested';
 }

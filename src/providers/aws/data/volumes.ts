@@ -15,9 +15,10 @@ import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Found, Handle, InventoryScope, Observation, SpinRef, Target } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
-import { handleText, made, missing, observation, observeAll } from '../observing.ts';
+import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
+import type { Region } from '../region.ts';
 import { turnOf } from '../round.ts';
 import { diskSize } from './sources.ts';
 import { zonesFor } from '../network/zones.ts';
@@ -71,7 +72,11 @@ export async function createVolume(cloud: Cloud, request: CreateRequest, call: C
 }
 
 /** One request for all volumes of a spin. */
-export async function observeVolumes(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeVolumes(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   const [first] = targets;
   if (first === undefined) return new Map();
   return observeAll(
@@ -82,7 +87,7 @@ export async function observeVolumes(cloud: Cloud, targets: readonly Target[], c
       return (target) => {
         // Another attempt may have left one behind that is on its way out.
         const [volume] = (byKey.get(target.key) ?? []).toSorted((a, b) => rank(a) - rank(b));
-        return volume === undefined ? missing(target, call) : seenAs(volume);
+        return volume === undefined ? asked.missing(target, call) : seenAs(volume);
       };
     },
     call,
@@ -93,11 +98,15 @@ export async function observeVolumes(cloud: Cloud, targets: readonly Target[], c
  * Takes the disk off whatever holds it, and deletes it.
  * @throws Fault `transient` while an instance holds it, naming the instance
  */
-export async function releaseVolume(cloud: Cloud, target: Target, call: Call): Promise<'requested' | 'absent'> {
+export async function releaseVolume(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const volumes = (await volumesOf(cloud, target.spin, call)).filter(({ Tags }) => tagsFrom(Tags)[OWNED.resource] === target.key);
   const answers = await Promise.all(volumes.map((volume) => remove(cloud, volume, call)));
   if (answers.length > 0) return answers.includes('requested') ? 'requested' : 'absent';
-  return missing(target, call).state === 'absent' ? 'absent' : 'requested';
+  return asked.mayBeHidden(target, call) ? 'requested' : 'absent';
 }
 
 /** @throws Fault */

@@ -5,7 +5,7 @@ import type { Call, CreateRequest, Enforcer, Handle, Observation, SpinRef, Targe
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
 import { lives, type Machine } from '../instances/machine.ts';
-import { made, missing, observation, observeAll } from '../observing.ts';
+import { made, observation, observeAll } from '../observing.ts';
 import type { Region } from '../region.ts';
 import type { Armed } from './schedules.ts';
 
@@ -60,25 +60,33 @@ export async function createKeeper(cloud: Cloud, request: CreateRequest, call: C
   return made(call, { schedule: name });
 }
 
-export async function observeKeepers(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeKeepers(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   const [first] = targets;
   if (first === undefined) return new Map();
   return observeAll(
     targets,
     async () => {
       const armed = await armedNow(cloud, first.spin, call);
-      return (target) => (armed === undefined ? missing(target, call) : observation('running', `schedule ${armed.name}`));
+      return (target) => (armed === undefined ? asked.missing(target, call) : observation('running', `schedule ${armed.name}`));
     },
     call,
   );
 }
 
 /** Takes every schedule of the spin away, those of its databases too. @throws Fault */
-export async function releaseKeeper(cloud: Cloud, target: Target, call: Call): Promise<'absent'> {
+export async function releaseKeeper(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const { disarm, schedulesOf } = await import('./schedules.ts');
   const names = await schedulesOf(cloud, target.spin, call);
   await Promise.all(names.map((name) => disarm(cloud, name, call)));
-  return 'absent';
+  return names.length === 0 && asked.mayBeHidden(target, call) ? 'requested' : 'absent';
 }
 
 async function armedNow(cloud: Cloud, spin: SpinRef, call: Call): Promise<Armed | undefined> {

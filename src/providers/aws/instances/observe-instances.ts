@@ -77,8 +77,7 @@ async function observeService(
 ): Promise<Observation> {
   const { spin, key, count } = target;
   const service = serviceOf(target);
-  if (machines.length === 0)
-    return region.asked.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
+  if (machines.length === 0) return region.asked.missing(target, call);
   const there = machines.filter((machine) => !isGone(machine));
   const leaving = region.leaving.observation(spin, key);
   if (leaving !== undefined) {

@@ -255,7 +255,7 @@ function judge(
   const { spin, key } = target;
   const group = groupFor(target, groups);
   if (group === undefined) {
-    return region.asked.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
+    return region.asked.missing(target, call);
   }
   const leaving = region.leaving.observation(spin, key);
   if (leaving !== undefined) return leaving;

@@ -19,9 +19,10 @@ import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { type Listener, listenerOf } from './listener.ts';
 import { targetGroupFolder, targetGroupName } from '../names.ts';
-import { handleText, isFresh, made, missing, observation, observeAll } from '../observing.ts';
+import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, ownerOf } from '../ownership.ts';
 import { allPages } from '../pages.ts';
+import type { Region } from '../region.ts';
 import { makeTargetGroup, targetGroupNamed, targetGroupsIn } from './target-groups.ts';
 
 /**
@@ -50,7 +51,11 @@ export async function createRoute(cloud: Cloud, request: CreateRequest, call: Ca
 }
 
 /** One request for all routes of a spin: a rule cannot be without its target group. */
-export async function observeRoutes(cloud: Cloud, targets: readonly Target[], call: Call): Promise<ReadonlyMap<string, Observation>> {
+export async function observeRoutes(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  targets: readonly Target[],
+  call: Call,
+): Promise<ReadonlyMap<string, Observation>> {
   return observeAll(
     targets,
     async () => {
@@ -58,7 +63,7 @@ export async function observeRoutes(cloud: Cloud, targets: readonly Target[], ca
       const rules = await rulesOf(cloud, listener.arn, call);
       return (target) => {
         const name = targetGroupName(target.spin, target.key);
-        if (!rules.some((rule) => leadsTo(rule, `:targetgroup/${name}/`))) return missing(target, call);
+        if (!rules.some((rule) => leadsTo(rule, `:targetgroup/${name}/`))) return asked.missing(target, call);
         return observation('running', `target group ${name}`, { endpoints: [endpointOf(target, listener)] });
       };
     },
@@ -67,9 +72,13 @@ export async function observeRoutes(cloud: Cloud, targets: readonly Target[], ca
 }
 
 /** Takes the rule away, then its target group. @throws Fault */
-export async function releaseRoute(cloud: Cloud, target: Target, call: Call): Promise<'requested' | 'absent'> {
+export async function releaseRoute(
+  { cloud, asked }: Pick<Region, 'cloud' | 'asked'>,
+  target: Target,
+  call: Call,
+): Promise<'requested' | 'absent'> {
   const group = await targetGroupNamed(cloud, targetGroupName(target.spin, target.key), call);
-  if (group?.TargetGroupArn === undefined) return isFresh(target, call) ? 'requested' : 'absent';
+  if (group?.TargetGroupArn === undefined) return asked.mayBeHidden(target, call) ? 'requested' : 'absent';
   await remove(cloud, group.TargetGroupArn, group.LoadBalancerArns ?? [], call);
   return 'absent';
 }
