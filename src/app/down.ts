@@ -11,7 +11,7 @@ import { Fault } from '../providers/fault.ts';
 import type { Found, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from '../lifecycle/proving.ts';
+import { growingPauses, proofTimeout } from '../lifecycle/proving.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
@@ -226,7 +226,8 @@ async function noteFailure(work: Work, thrown: unknown): Promise<void> {
 /** No record: the providers' own inventories say whether something of this ID is there, and it is deleted by its tags. */
 async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | undefined): Promise<DownResult> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
+  const began = app.clock.now();
+  let deadline = began + proofTimeout([]);
   const pauses = growingPauses();
   let reclaimed = 0;
   const unasked = new Set<string>();
@@ -248,6 +249,8 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
         (thing) => thing.incarnation !== live && (incarnation === undefined || thing.incarnation === incarnation),
       );
       if (found.length === 0) break;
+      // What a database held back goes when that has gone.
+      deadline = Math.max(deadline, began + proofTimeout(found));
       if (app.clock.now() >= deadline) throw leftBehind(id, found);
       reclaimed = Math.max(reclaimed, countOf(found));
       await provider.reclaim(found, call).catch((thrown: unknown) => {

@@ -7,7 +7,7 @@ import { Fault } from '../providers/fault.ts';
 import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
-import { PROOF_TIMEOUT_MS, untilAbsent } from '../lifecycle/proving.ts';
+import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
 import type { App } from './context.ts';
 import { sweepDown } from './down.ts';
 import { durationOf } from './durations.ts';
@@ -198,7 +198,7 @@ async function mark(app: App, found: readonly Found[], orphan: boolean): Promise
 
 async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const deadline = app.clock.now() + PROOF_TIMEOUT_MS;
+  const deadline = app.clock.now() + proofTimeout(found);
   for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider)) {
     const provider = await app.provider(name);
     if (!(await untilAbsent(() => provider.reclaim(ours, call), deadline, call)))

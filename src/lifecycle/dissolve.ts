@@ -1,7 +1,7 @@
 import { SpinError } from '../core/errors.ts';
 import type { Found } from '../providers/provider.ts';
 import { withRetries } from './effects.ts';
-import { growingPauses, PROOF_TIMEOUT_MS } from './proving.ts';
+import { growingPauses, proofTimeout } from './proving.ts';
 import { ReleaseTree } from './release.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
@@ -31,12 +31,15 @@ export async function dissolve(work: Work): Promise<void> {
 /** @throws SpinError `release-failed` where something is left at the deadline */
 export async function proveEmpty(work: Work): Promise<void> {
   const { provider, call, session } = work;
-  const deadline = call.clock.now() + PROOF_TIMEOUT_MS;
+  const began = call.clock.now();
+  let deadline = began + proofTimeout([]);
   const pauses = growingPauses();
   for (;;) {
     call.signal.throwIfAborted();
     const found = await withRetries(work, deadline, () => provider.inventory({ id: session.record.id }, call));
     if (found.length === 0) return;
+    // What a database held back goes when that has gone.
+    deadline = Math.max(deadline, began + proofTimeout(found));
     if (call.clock.now() >= deadline) throw leftBehind(session.record.id, found);
     await withRetries(work, deadline, () => provider.reclaim(found, call));
     await provider.nextChange(spinOf(session.record), pauses.next().value, call);

@@ -7,6 +7,7 @@ import { Fault } from '../providers/fault.ts';
 import type { Handle, Observation } from '../providers/provider.ts';
 import { mergeRuns } from '../store/interval.ts';
 import type { ResourceRecord, SpinRecord } from '../store/record.ts';
+import { DATABASE_RELEASE_MS } from './proving.ts';
 import { TABLE, transition } from './table.ts';
 import type { Watch } from './watch.ts';
 import { bindingsOf, createRequestOf, put, settle, targetOf, type Work } from './work.ts';
@@ -29,9 +30,8 @@ const LAST_RETRY_MS = 10_000;
 
 /** NotFound this soon after a create means *not yet*; later it means *gone*. */
 const CONSISTENCY_WINDOW_MS = 10_000;
-/** Restoring a database of some size from its snapshot, and deleting one with a last snapshot, take a cloud this long at worst. */
+/** Restoring a database of some size from its snapshot takes a cloud this long at worst. */
 const DATABASE_BOOT_MS = 45 * 60_000;
-const DATABASE_RELEASE_MS = 30 * 60_000;
 /** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
 const SLACK_MS = 30_000;
 

@@ -1,11 +1,18 @@
-import type { Call } from '../providers/provider.ts';
+import type { Call, Found } from '../providers/provider.ts';
 import { Fault } from '../providers/fault.ts';
 
 /** How long what was asked to go may take, in milliseconds: machines of a cloud need minutes to shut down. */
-export const PROOF_TIMEOUT_MS = 5 * 60_000;
+const PROOF_TIMEOUT_MS = 5 * 60_000;
+/** How much longer a database may take, which a cloud first makes a last snapshot of. */
+export const DATABASE_RELEASE_MS = 30 * 60_000;
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+
+/** How long what was found may take to be gone, in milliseconds from when it was asked to go first. */
+export function proofTimeout(found: readonly Pick<Found, 'kind'>[]): number {
+  return found.some(({ kind }) => kind === 'database') ? PROOF_TIMEOUT_MS + DATABASE_RELEASE_MS : PROOF_TIMEOUT_MS;
+}
 
 /** Pauses between two looks at what goes, in milliseconds: processes are gone at once, and machines are not asked for ten times a second. */
 export function* growingPauses(): Generator<number, never> {

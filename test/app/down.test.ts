@@ -71,6 +71,18 @@ describe('down', () => {
     expect(place.world.at()).toEqual([]);
   });
 
+  it('waits, where it found no record, for a database as long as with one, and for what goes after it', async () => {
+    await run(SPEC);
+    const db = place.world.one('service.web');
+    place.world.plant(db, { key: 'database.db@1', kind: 'database' });
+    const { version } = (await place.store.list()).records[0] ?? expect.fail();
+    await place.store.remove(parseSpinId('shop'), version);
+    place.world.fail('reclaim', new Fault('transient', 'InvalidDBInstanceState', 'db is backing up'), { times: 300 });
+    place.world.releaseLooks = 5;
+    expect(await take()).toMatchObject({ spins: [{ result: 'released' }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
   it('leaves alone, where it found no record, what an up makes meanwhile', async () => {
     place.world.during('inventory', async () => {
       await up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'keep' });

@@ -101,6 +101,16 @@ describe('a sweep', () => {
     expect(left()).toEqual([]);
   });
 
+  it('waits for a database for as long as a down does', async () => {
+    const { incarnation } = await run('shop');
+    place.world.plant(place.world.one('service.web'), { key: 'database.db@1', kind: 'database' });
+    await forget('shop');
+    await place.clock.advance(11 * MINUTE);
+    place.world.fail('reclaim', new Fault('transient', 'InvalidDBInstanceState', 'db is backing up'), { times: 300 });
+    expect(results(await sweep())).toEqual({ [`shop/${incarnation}`]: 'reclaimed' });
+    expect(left()).toEqual([]);
+  });
+
   it('names what still hinders it when it gives up', async () => {
     const { incarnation } = await run('shop');
     await forget('shop');

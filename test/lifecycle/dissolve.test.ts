@@ -134,6 +134,14 @@ it('gives up at a deadline what never goes, and says so', async () => {
   expect(stage.statuses()).toMatchObject({ 'service.web@1': 'releasing', 'service.db@1': 'ready' });
 });
 
+it('waits for a database that only its tags tell of for as long as for one in the record', async () => {
+  await stage.converge(SPEC);
+  stage.world.plant(stage.world.one('service.web'), { key: 'database.db@1', kind: 'database' });
+  stage.world.fail('reclaim', new Fault('transient', 'InvalidDBInstanceState', 'db is backing up'), { times: 100 });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
 it('stops soon after an abort, and goes on from there', async () => {
   await stage.converge(SPEC);
   stage.world.releaseLooks = 1_000;
