@@ -75,7 +75,9 @@ describeWithMoto('the whole of spin', (world) => {
     expect((await instances()).map(({ InstanceId }) => InstanceId)).toEqual(three.map(({ InstanceId }) => InstanceId));
     const path = ['--path', '/spin/', '--recursive'];
     expect(await aws<object>(env, 'ssm', 'get-parameters-by-path', ...path)).toMatchObject({ Parameters: [{ Type: 'SecureString' }] });
-    expect(await aws<object>(env, 'scheduler', 'list-schedules')).toMatchObject({ Schedules: [{ GroupName: 'default' }] });
+    expect(await aws<object>(env, 'scheduler', 'list-schedules')).toMatchObject({
+      Schedules: Array.from({ length: 4 }, () => ({ GroupName: 'default' })),
+    });
 
     // By tags and names alone.
     rmSync(here.state, { recursive: true, force: true });

@@ -169,7 +169,7 @@ test('a sweep finds the schedule of a colleague whose config names a role for it
   expect(first.result.swept).toMatchObject([{ result: 'reclaimed' }]);
   expect(first.result.unasked).toContainEqual(expect.stringMatching(/^aws: keepers in us-east-1: .*scheduler:ListSchedules/));
   const { instances, schedules } = await ec2.snapshot();
-  expect([instances, schedules.length]).toEqual([[], 1]);
+  expect([instances, schedules.length]).toEqual([[], 2]);
 
   const second = await here.ok(sweep);
   expect(left(await ec2.snapshot())).toEqual([]);

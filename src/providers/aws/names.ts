@@ -47,7 +47,7 @@ export function scheduleFolder(stateTag: string | undefined, id?: SpinId): strin
   return id === undefined ? `spin-${stateTag}-` : `spin-${stateTag}-${short(id, 8)}-`;
 }
 
-/** Name of the schedule that ends one thing of a spin: at most 64 characters. `ends` is `instances`, or the key of a database. */
+/** Name of the schedule that ends one thing of a spin: at most 64 characters. `ends` is `instances`, the ID of one of them, or the key of a database. */
 export function scheduleName(stateTag: string, spin: Named, ends: string): string {
   return `${scheduleFolder(stateTag, spin.id)}${short([spin.incarnation, ends], 20)}`;
 }

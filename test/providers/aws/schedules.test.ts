@@ -1,6 +1,7 @@
 import { GetScheduleCommand } from '@aws-sdk/client-scheduler';
 import { describe, expect, it } from 'vitest';
-import { createKeeper, observeKeepers, releaseKeeper } from '../../../src/providers/aws/deadline/enforcers.ts';
+import { createKeeper, enforce, enforcers, observeKeepers, releaseKeeper } from '../../../src/providers/aws/deadline/enforcers.ts';
+import { armInstances } from '../../../src/providers/aws/deadline/instance-schedules.ts';
 import {
   arm,
   armedFor,
@@ -12,11 +13,13 @@ import {
   reclaimSchedule,
   schedulesOf,
 } from '../../../src/providers/aws/deadline/schedules.ts';
+import { isoTime } from '../../../src/core/clock.ts';
+import { OWNED } from '../../../src/core/tags.ts';
 import { scheduleName } from '../../../src/providers/aws/names.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { dataWorld } from './data-world.ts';
-import { awsWorld, STATE_TAG } from './world.ts';
+import { type AwsWorld, awsWorld, launch, STATE_TAG } from './world.ts';
 
 const role = 'arn:aws:iam::123456789012:role/scheduler';
 
@@ -65,7 +68,7 @@ describeWithMoto('a schedule, against moto', (moto) => {
     await createKeeper(cloud, keeper, call);
     await arm(cloud, spin, endInstances(['i-1']), keeper.deadline, role, call);
     await createKeeper(cloud, keeper, call);
-    expect((await armedFor(cloud, spin, 'instances', call))?.input).toBe('{"InstanceIds":["i-1"]}');
+    expect((await armedFor(cloud, spin, 'instances', call))?.instances).toEqual(['i-1']);
     await arm(cloud, spin, endDatabase('database.db@1', 'spin-web-db', 'last'), keeper.deadline, role, call);
     expect((await observeKeepers(region, [keeper], call)).get(keeper.key)?.state).toBe('running');
     expect(await schedulesOf(cloud, spin, call)).toHaveLength(2);
@@ -85,7 +88,7 @@ describeWithMoto('a schedule, against moto', (moto) => {
     if (found === undefined) throw new Error('not found');
     await ownSchedule(mine.cloud, found, mine.call);
     expect(await listSchedules(theirs.cloud, {}, theirs.call)).toEqual([]);
-    expect((await armedFor(mine.cloud, theirs.spin, 'instances', mine.call))?.input).toBe('{"InstanceIds":["i-1"]}');
+    expect((await armedFor(mine.cloud, theirs.spin, 'instances', mine.call))?.instances).toEqual(['i-1']);
     const [taken] = await listSchedules(mine.cloud, { id: mine.spin.id }, mine.call);
     expect(taken === undefined ? undefined : await reclaimSchedule(mine.cloud, taken, mine.call)).toBe('absent');
     expect(await disarm(mine.cloud, 'spin-never', mine.call)).toBe('absent');
@@ -115,5 +118,98 @@ describe('a schedule, against the double', () => {
     expect(ec2.snapshot().schedules).toMatchObject([{ id: name, input: '{"InstanceIds":["i-1"]}' }]);
     await disarm(cloud, name, call);
     expect(ec2.snapshot().schedules).toEqual([]);
+  });
+});
+
+describe('the schedules of instances', () => {
+  const HOUR = 3_600_000;
+  const open = () => awsWorld({ settings: { schedulerRole: role } });
+  const running = async (world: AwsWorld, replicas: number) => {
+    const web = await launch(world, world.service({ name: 'web', replicas }));
+    await world.until(web, ({ state }) => state === 'running');
+    return web;
+  };
+  const told = async (world: AwsWorld) =>
+    (await enforcers(world.region, world.spin, world.call)).find(({ name }) => name === 'EventBridge Scheduler');
+  const strikes = ({ ec2 }: AwsWorld) => new Set(ec2.snapshot().schedules.map(({ at }) => at));
+
+  it('end each of them, though one is not known any more', async () => {
+    const world = await open();
+    const web = await running(world, 2);
+    await enforce(world.region, world.spin, web.deadline + 3 * HOUR, world.call);
+    world.ec2.outside.terminate(world.living()[0]?.id ?? '');
+    await world.ec2.advance(2 * HOUR);
+    expect(world.ec2.snapshot().instances).toHaveLength(1);
+    await world.ec2.advance(3 * HOUR);
+    expect(world.living()).toEqual([]);
+    expect(world.ec2.snapshot().schedules).toEqual([]);
+  });
+
+  it('are looked at with one request, and written where something is to be changed', async () => {
+    const { ec2, cloud, call, spin } = await open();
+    const ids = Array.from({ length: 50 }, (_, index) => `i-${index}`);
+    const deadline = call.clock.now() + HOUR;
+    const asked = async (some: readonly string[], at: number) => {
+      ec2.clear('calls');
+      await armInstances(cloud, spin, some, at, role, call);
+      return ec2.counts();
+    };
+    await arm(cloud, spin, endInstances([]), deadline, role, call);
+    expect(await asked(ids, deadline)).toEqual({ GetSchedule: 1, CreateSchedule: 50, UpdateSchedule: 1 });
+    expect(await asked(ids, deadline)).toEqual({ GetSchedule: 1 });
+    expect(await asked(ids.slice(1), deadline)).toEqual({ GetSchedule: 1, DeleteSchedule: 1, UpdateSchedule: 1 });
+    expect(await asked(ids, deadline)).toEqual({ GetSchedule: 1, CreateSchedule: 1, UpdateSchedule: 1 });
+    expect(await asked(ids, deadline + HOUR)).toEqual({ GetSchedule: 1, UpdateSchedule: 52 });
+    expect(ec2.snapshot().schedules).toHaveLength(51);
+  });
+
+  it('all say the same after a move that broke off, also where the deadline goes back to what it was', async () => {
+    const world = await open();
+    const { ec2, cloud, call, spin } = world;
+    const deadline = call.clock.now() + HOUR;
+    const { at } = await armInstances(cloud, spin, ['i-1', 'i-2'], deadline, role, call);
+    ec2.script({ action: 'UpdateSchedule', nth: 3, fault: 'denied' });
+    await expect(armInstances(cloud, spin, ['i-1', 'i-2'], deadline + HOUR, role, call)).rejects.toMatchObject({ kind: 'denied' });
+    expect(strikes(world).size).toBe(2);
+    await armInstances(cloud, spin, ['i-1', 'i-2'], deadline, role, call);
+    expect(strikes(world)).toEqual(new Set([at]));
+  });
+
+  it('come to one that an earlier version made for all instances, which is moved and taken away like any other', async () => {
+    const world = await open();
+    const web = await running(world, 2);
+    const ids = world.living().map(({ id }) => id);
+    await arm(world.cloud, world.spin, endInstances(ids), web.deadline, role, world.call);
+    expect(await told(world)).toMatchObject({ armed: false, detail: '0 of 2 instances have a schedule: spin up makes the rest' });
+    await enforce(world.region, world.spin, web.deadline + HOUR, world.call);
+    expect(world.ec2.snapshot().schedules).toHaveLength(3);
+    expect(strikes(world).size).toBe(1);
+    await releaseKeeper(world.cloud, world.request('keeper.keeper', { kind: 'keeper' }), world.call);
+    expect(world.ec2.snapshot().schedules).toEqual([]);
+  });
+
+  it('are said to be armed only where they end every instance that lives', async () => {
+    const world = await open();
+    const web = await running(world, 2);
+    await enforce(world.region, world.spin, web.deadline, world.call);
+    world.region.machines.forget(world.spin);
+    expect(await told(world)).toMatchObject({ armed: true, detail: expect.stringMatching(/^ends 2 instances at /) });
+    world.ec2.outside.terminate(world.living()[0]?.id ?? '');
+    await world.ec2.advance(60_000);
+    await world.provider.create(web, world.call);
+    world.region.machines.forget(world.spin);
+    expect(await told(world)).toMatchObject({ armed: false, detail: '1 of 2 instances have a schedule: spin up makes the rest' });
+    await enforce(world.region, world.spin, web.deadline, world.call);
+    expect(await told(world)).toMatchObject({ armed: true });
+    expect(world.ec2.snapshot().schedules).toHaveLength(3);
+  });
+
+  it('move before the instances are tagged, so that tags which agree speak for them too', async () => {
+    const world = await open();
+    const web = await running(world, 1);
+    await enforce(world.region, world.spin, web.deadline, world.call);
+    world.ec2.script({ action: 'UpdateSchedule', fault: 'denied' });
+    await expect(enforce(world.region, world.spin, web.deadline + HOUR, world.call)).rejects.toMatchObject({ kind: 'denied' });
+    expect(world.living().map(({ tags }) => tags[OWNED.deadline])).toEqual([isoTime(web.deadline)]);
   });
 });

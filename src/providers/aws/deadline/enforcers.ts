@@ -19,7 +19,7 @@ const NO_SUCH_SERVICE = ['unimplemented'];
 
 /**
  * Moves all of them to `deadline`. Where the instances, as they were just seen, carry it already and no role is configured, nothing is
- * sent: they are tagged last. @throws Fault
+ * sent: they are tagged last, after the schedules too. @throws Fault
  */
 export async function enforce(
   { cloud, machines }: Pick<Region, 'cloud' | 'machines'>,
@@ -28,14 +28,14 @@ export async function enforce(
   call: Call,
 ): Promise<readonly Enforcer[]> {
   const living = (await machines.lately(spin, call)).filter(lives);
+  const role = cloud.options.settings.schedulerRole;
+  const schedule = role === undefined ? undefined : await armSchedules(cloud, spin, deadline, living, role, call);
   if (living.length === 0 || living.some((machine) => deadlineOf(machine) !== deadline)) {
     const [{ moveDatabaseDeadlines }, { moveDeadline }] = await Promise.all([import('../data/databases.ts'), import('./deadlines.ts')]);
     await unless(NO_SUCH_SERVICE, () => moveDatabaseDeadlines(cloud, spin, deadline, call));
     await moveDeadline(cloud, spin, deadline, call);
   }
-  const role = cloud.options.settings.schedulerRole;
-  const schedule = role === undefined ? undefined : await armSchedules(cloud, spin, deadline, living, role, call);
-  return [timer(living.map(() => deadline)), scheduled(cloud, schedule), sweep];
+  return [timer(living.map(() => deadline)), scheduled(cloud, schedule, living), sweep];
 }
 
 /** What is armed now; read-only. @throws Fault */
@@ -46,10 +46,10 @@ export async function enforcers(
 ): Promise<readonly Enforcer[]> {
   const living = (await machines.lately(spin, call)).filter(lives);
   const schedule = cloud.options.settings.schedulerRole === undefined ? undefined : await armedNow(cloud, spin, call);
-  return [timer(living.map(deadlineOf)), scheduled(cloud, schedule), sweep];
+  return [timer(living.map(deadlineOf)), scheduled(cloud, schedule, living), sweep];
 }
 
-/** The keeper of a spin on AWS is its schedule. It is made before there are instances; `enforce` tells it whom to end. @throws Fault */
+/** The keeper of a spin on AWS is the schedule of all its instances. It is made before there are instances; `enforce` tells it whom to end. @throws Fault */
 export async function createKeeper(cloud: Cloud, request: CreateRequest, call: Call): Promise<Handle> {
   const role = cloud.options.settings.schedulerRole;
   if (role === undefined) throw new InternalError('a keeper was asked for and the config names no aws.schedulerRole');
@@ -102,13 +102,21 @@ async function armSchedules(
   role: string,
   call: Call,
 ): Promise<Armed> {
-  const [{ arm, endDatabase, endInstances }, { databasesOf, FINAL_SNAPSHOT }] = await Promise.all([
+  const [{ arm, endDatabase }, { armInstances }, { databasesOf, FINAL_SNAPSHOT }] = await Promise.all([
     import('./schedules.ts'),
+    import('./instance-schedules.ts'),
     import('../data/databases.ts'),
   ]);
   const databases = (await unless(NO_SUCH_SERVICE, () => databasesOf(cloud, spin, call))) ?? [];
   const [instances] = await Promise.all([
-    arm(cloud, spin, endInstances(living.map(({ id }) => id)), deadline, role, call),
+    armInstances(
+      cloud,
+      spin,
+      living.map(({ id }) => id),
+      deadline,
+      role,
+      call,
+    ),
     ...databases.map(({ key, identifier, tags }) =>
       arm(cloud, spin, endDatabase(key, identifier, tags[FINAL_SNAPSHOT]), deadline, role, call),
     ),
@@ -133,20 +141,18 @@ function timer(deadlines: readonly number[]): Enforcer {
   };
 }
 
-function scheduled(cloud: Cloud, schedule: Armed | undefined): Enforcer {
+/** Armed where each instance that lives has a schedule of its own, which that of all of them vouches for. */
+function scheduled(cloud: Cloud, schedule: Armed | undefined, living: readonly Machine[]): Enforcer {
   const name = 'EventBridge Scheduler';
   if (cloud.options.settings.schedulerRole === undefined) return { name, armed: false, detail: 'the config names no aws.schedulerRole' };
   if (schedule === undefined) return { name, armed: false, detail: 'there is no schedule' };
-  const ids = instancesIn(schedule);
-  if (ids === 0) return { name, armed: false, detail: 'its schedule names no instance yet' };
-  return { name, armed: true, detail: `ends ${ids} ${ids === 1 ? 'instance' : 'instances'} at ${isoTime(schedule.at)}` };
-}
-
-function instancesIn({ input }: Armed): number {
-  const read: unknown = JSON.parse(input === '' ? '{}' : input);
-  return typeof read === 'object' && read !== null && 'InstanceIds' in read && Array.isArray(read.InstanceIds)
-    ? read.InstanceIds.length
-    : 0;
+  if (living.length === 0) return { name, armed: false, detail: 'no instance runs' };
+  const covered = schedule.each ? schedule.instances : [];
+  const ends = living.filter(({ id }) => covered.includes(id)).length;
+  const instances = living.length === 1 ? 'instance' : 'instances';
+  if (ends < living.length)
+    return { name, armed: false, detail: `${ends} of ${living.length} ${instances} have a schedule: spin up makes the rest` };
+  return { name, armed: true, detail: `ends ${ends} ${instances} at ${isoTime(schedule.at)}` };
 }
 
 /** Nobody can know from here whether one runs: that is for whoever set up the sweep to say. */

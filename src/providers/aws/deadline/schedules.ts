@@ -8,6 +8,7 @@ import {
   SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler';
+import { isoTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
 import { type Incarnation, isSpinId } from '../../../core/ids.ts';
 import type { Call, Found, InventoryScope, SpinRef } from '../../provider.ts';
@@ -28,10 +29,12 @@ const SOONEST_MS = 60_000;
 
 /** What a schedule calls: an action of AWS, as `ec2:terminateInstances`, with its request. */
 export interface Ending {
-  /** `instances`, or the key of a database. */
+  /** `instances`, the ID of one of them, or the key of a database. */
   readonly ends: string;
   readonly action: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** Of the schedule of all instances: each of them has one of its own that says the same. */
+  readonly each?: true;
 }
 
 export interface Armed {
@@ -39,12 +42,19 @@ export interface Armed {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly action: string;
-  readonly input: string;
+  /** IDs, where it ends instances. */
+  readonly instances: readonly string[];
+  readonly role: string;
+  readonly each: boolean;
 }
 
-/** Instances end together. An empty list ends nothing, and is said to be no enforcer. */
+/** All instances in one request, which ends none where one is not known any more. An empty list ends nothing, and is said to be no enforcer. */
 export function endInstances(ids: readonly string[]): Ending {
   return { ends: 'instances', action: 'ec2:terminateInstances', input: { InstanceIds: ids.toSorted() } };
+}
+
+export function endInstance(id: string): Ending {
+  return { ...endInstances([id]), ends: id };
 }
 
 export function endDatabase(key: string, identifier: string, finalSnapshot: string | undefined): Ending {
@@ -55,12 +65,31 @@ export function endDatabase(key: string, identifier: string, finalSnapshot: stri
 
 /** Sets a schedule to what is wanted; nothing is sent where it says so already. @throws Fault */
 export async function arm(cloud: Cloud, spin: SpinRef, ending: Ending, deadline: number, role: string, call: Call): Promise<Armed> {
-  const name = scheduleName(cloud.options.stateTag, spin, ending.ends);
-  const wanted = scheduleOf(cloud, spin, name, ending, Math.max(deadline, call.clock.now() + SOONEST_MS), role);
-  const there = await readSchedule(cloud, name, call);
-  if (there !== undefined && isSame(there, wanted)) return armedOf(name, there);
+  const wanted = scheduleOf(cloud, spin, ending, strikesAt(deadline, call), role);
+  const there = await readSchedule(cloud, wanted.Name, call);
+  if (there !== undefined && isSame(there, wanted)) return armedOf(wanted.Name, there);
   await put(cloud, wanted, there !== undefined, call);
-  return armedOf(name, wanted);
+  return armedOf(wanted.Name, wanted);
+}
+
+/** As `arm`, without a look: `exists` says what is most likely there. @throws Fault */
+export async function rearm(
+  cloud: Cloud,
+  spin: SpinRef,
+  ending: Ending,
+  deadline: number,
+  role: string,
+  exists: boolean,
+  call: Call,
+): Promise<Armed> {
+  const wanted = scheduleOf(cloud, spin, ending, strikesAt(deadline, call), role);
+  await put(cloud, wanted, exists, call);
+  return armedOf(wanted.Name, wanted);
+}
+
+/** When a schedule strikes that is armed now: a time of day without a fraction; a part of a second late is better than early. */
+export function strikesAt(deadline: number, { clock }: Pick<Call, 'clock'>): number {
+  return Math.ceil(Math.max(deadline, clock.now() + SOONEST_MS) / 1_000) * 1_000;
 }
 
 /** @throws Fault */
@@ -119,23 +148,22 @@ function scheduleIn(found: Found): string {
   return name;
 }
 
-function scheduleOf(cloud: Cloud, spin: SpinRef, Name: string, ending: Ending, at: number, RoleArn: string): CreateScheduleCommandInput {
+function scheduleOf(cloud: Cloud, spin: SpinRef, { ends, action, input, each }: Ending, at: number, RoleArn: string) {
   return {
-    Name,
+    Name: scheduleName(cloud.options.stateTag, spin, ends),
     GroupName: 'default',
-    // A time of day without a fraction; a part of a second late is better than early.
-    ScheduleExpression: `at(${new Date(Math.ceil(at / 1_000) * 1_000).toISOString().slice(0, 19)})`,
+    ScheduleExpression: `at(${isoTime(at).slice(0, 19)})`,
     ScheduleExpressionTimezone: 'UTC',
-    Description: JSON.stringify({ spin: spin.id, incarnation: spin.incarnation, ends: ending.ends }),
+    Description: JSON.stringify({ spin: spin.id, incarnation: spin.incarnation, ends, each }),
     FlexibleTimeWindow: { Mode: 'OFF' },
     ActionAfterCompletion: 'DELETE',
     Target: {
-      Arn: `arn:${partitionOf(cloud.region)}:scheduler:::aws-sdk:${ending.action}`,
+      Arn: `arn:${partitionOf(cloud.region)}:scheduler:::aws-sdk:${action}`,
       RoleArn,
-      Input: JSON.stringify(ending.input),
+      Input: JSON.stringify(input),
       RetryPolicy: { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 },
     },
-  };
+  } satisfies CreateScheduleCommandInput;
 }
 
 /**
@@ -157,6 +185,7 @@ function readSchedule(cloud: Cloud, Name: string, call: Call): Promise<GetSchedu
 function isSame(there: GetScheduleCommandOutput, wanted: CreateScheduleCommandInput): boolean {
   return (
     there.ScheduleExpression === wanted.ScheduleExpression &&
+    there.Description === wanted.Description &&
     there.Target?.Input === wanted.Target?.Input &&
     there.Target?.Arn === wanted.Target?.Arn &&
     there.Target?.RoleArn === wanted.Target?.RoleArn
@@ -165,10 +194,23 @@ function isSame(there: GetScheduleCommandOutput, wanted: CreateScheduleCommandIn
 
 function armedOf(
   name: string,
-  { ScheduleExpression = '', Target }: Pick<GetScheduleCommandOutput, 'ScheduleExpression' | 'Target'>,
+  { ScheduleExpression = '', Description, Target }: Pick<GetScheduleCommandOutput, 'ScheduleExpression' | 'Description' | 'Target'>,
 ): Armed {
   const at = /^at\((.+)\)$/.exec(ScheduleExpression)?.[1] ?? '';
-  return { name, at: Date.parse(`${at}Z`), action: Target?.Arn?.replace(/^.*:aws-sdk:/, '') ?? '', input: Target?.Input ?? '' };
+  return {
+    name,
+    at: Date.parse(`${at}Z`),
+    action: Target?.Arn?.replace(/^.*:aws-sdk:/, '') ?? '',
+    instances: instancesIn(Target?.Input ?? '{}'),
+    role: Target?.RoleArn ?? '',
+    each: readDescription(Description)?.each ?? false,
+  };
+}
+
+function instancesIn(input: string): readonly string[] {
+  const read: unknown = JSON.parse(input);
+  const ids: unknown = typeof read === 'object' && read !== null && 'InstanceIds' in read ? read.InstanceIds : [];
+  return Array.isArray(ids) ? ids.map(String) : [];
 }
 
 async function foundOf(cloud: Cloud, name: string, scope: InventoryScope, call: Call): Promise<Found[]> {
@@ -190,15 +232,21 @@ async function foundOf(cloud: Cloud, name: string, scope: InventoryScope, call: 
   ];
 }
 
-function readDescription(
-  text: string | undefined,
-): { readonly id: Found['id']; readonly incarnation: Incarnation; readonly ends: string } | undefined {
+/** What a schedule says of itself. */
+interface Described {
+  readonly id: Found['id'];
+  readonly incarnation: Incarnation;
+  readonly ends: string;
+  readonly each: boolean;
+}
+
+function readDescription(text: string | undefined): Described | undefined {
   try {
     const read: unknown = JSON.parse(text ?? '');
     if (typeof read !== 'object' || read === null || !('spin' in read) || !('incarnation' in read) || !('ends' in read)) return undefined;
     const { spin: id, incarnation, ends } = read;
     if (typeof id !== 'string' || !isSpinId(id) || typeof incarnation !== 'string' || typeof ends !== 'string') return undefined;
-    return { id, incarnation: incarnation as Incarnation, ends };
+    return { id, incarnation: incarnation as Incarnation, ends, each: 'each' in read && read.each === true };
   } catch {
     return undefined;
   }
