@@ -19,9 +19,10 @@ else
 fi
 until=$(date -d "$deadline" +%s) || exit 1
 
-# `keep` is a day: until it is over, nothing ends the machine. What is no day keeps it too, as it does for `spin gc`.
-if keep=$(tag keep) && [ -n "$keep" ]; then
-  day=$(date -u -d "$keep" +%s 2>/dev/null) || exit 0
+# `keep` is a day, and put on the machine by hand, as the deadline holds that of the spec: until it is over, the timer does not end it.
+# What is no day, such as "tomorrow", keeps it too, and `spin status` says so.
+if keep=$(tag keep); then
+  [[ "$keep" =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] && day=$(date -u -d "$keep" +%s 2>/dev/null) || exit 0
   [ $((day + 86400)) -gt "$until" ] && until=$((day + 86400))
 fi
 

@@ -249,6 +249,8 @@ describe('the timer on an instance', () => {
     ['2090-06-01', []],
     ['2020-01-01', ['poweroff']],
     ['not a day', []],
+    ['yesterday', []],
+    ['2020-02-30', []],
   ])('is held back by a keep tag of %s', async (keep, asked) => {
     const machine = await machineWorld(facts({}));
     machine.metadata['meta-data/tags/instance/spin:deadline'] = past;

@@ -48,6 +48,16 @@ describe('a service on EC2', () => {
     expect(instances[0]?.groups).toEqual(groups.map(({ id }) => id));
   });
 
+  test('bears the tags of its spec but for keep, which its deadline holds', async () => {
+    const world = await awsWorld();
+    const request = world.service({ name: 'web' });
+    await launch(world, { ...request, tags: { ...request.tags, team: 'shop', keep: '2030-01-01' } });
+    const { instances, volumes } = world.ec2.snapshot();
+    expect(instances[0]?.tags).toMatchObject({ team: 'shop' });
+    expect(instances[0]?.tags).not.toHaveProperty('keep');
+    expect(volumes[0]?.tags).toMatchObject({ team: 'shop', keep: '2030-01-01' });
+  });
+
   test('is told its spin, trace and commands in user data', async () => {
     const world = await awsWorld();
     await launch(world, world.service({ name: 'web', run: 'serve "$PORT"', env: { GREETING: "it's <b>" } }));

@@ -17,6 +17,7 @@ import {
   reclaimVolume,
   releaseVolume,
 } from '../../../src/providers/aws/data/volumes.ts';
+import { changeTags } from '../../../src/providers/aws/tagging.ts';
 import { clientOf, ec2For, X86 } from '../../fakes/ec2/fixture.ts';
 import type { Ec2 } from '../../fakes/ec2/start.ts';
 import { aged, type DataWorld, dataWorld } from './data-world.ts';
@@ -246,5 +247,21 @@ describe('the deadline', () => {
       { name: 'spin gc', armed: false, detail: 'ends it where a sweep runs, such as spin gc from cron' },
     ]);
     expect(await enforcers(region, spin, call)).toEqual(armed);
+  });
+
+  it.each([
+    ['2090-06-01', { armed: true, detail: '1 instance ends itself at 2090-06-02T00:00:00.000Z' }],
+    ['2020-01-01', { armed: true, detail: '1 instance ends itself at 2089-01-01T00:00:00.000Z' }],
+    ['tomorrow', { armed: false, detail: 'the keep tag of an instance is not a date: it does not end itself' }],
+  ])('is told as the timer reckons where somebody put keep: %s on the instance', async (keep, told) => {
+    const ec2 = await ec2For();
+    const world = dataWorld({ url: ec2.url });
+    const { cloud, region, call, spin } = world;
+    const id = await instance(ec2, world);
+    await changeTags(cloud, [id], { put: { keep }, drop: [] }, call);
+    const [timer] = await enforce(region, spin, Date.UTC(2089, 0, 1), call);
+    expect(timer).toMatchObject(told);
+    region.machines.forget(spin);
+    expect((await enforcers(region, spin, call))[0]).toEqual(timer);
   });
 });

@@ -1,6 +1,6 @@
 import { isoTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
-import { OWNED } from '../../../core/tags.ts';
+import { KEEP_TAG, keepUntil, OWNED, type Tags } from '../../../core/tags.ts';
 import type { Call, CreateRequest, Enforcer, Handle, Observation, SpinRef, Target } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
@@ -35,7 +35,7 @@ export async function enforce(
     await unless(NO_SUCH_SERVICE, () => moveDatabaseDeadlines(cloud, spin, deadline, call));
     await moveDeadline(cloud, spin, deadline, call);
   }
-  return [timer(living.map(() => deadline)), scheduled(cloud, schedule, living), sweep];
+  return [timer(living.map(({ tags }) => endOf(deadline, tags))), scheduled(cloud, schedule, living), sweep];
 }
 
 /** What is armed now; read-only. @throws Fault */
@@ -46,7 +46,7 @@ export async function enforcers(
 ): Promise<readonly Enforcer[]> {
   const living = (await machines.lately(spin, call)).filter(lives);
   const schedule = cloud.options.settings.schedulerRole === undefined ? undefined : await armedNow(cloud, spin, call);
-  return [timer(living.map(deadlineOf)), scheduled(cloud, schedule, living), sweep];
+  return [timer(living.map((machine) => endOf(deadlineOf(machine), machine.tags))), scheduled(cloud, schedule, living), sweep];
 }
 
 /** The keeper of a spin on AWS is the schedule of all its instances. It is made before there are instances; `enforce` tells it whom to end. @throws Fault */
@@ -128,16 +128,24 @@ function deadlineOf({ tags }: Machine): number {
   return Date.parse(tags[OWNED.deadline] ?? '');
 }
 
-function timer(deadlines: readonly number[]): Enforcer {
+/** As the timer reckons: a `keep` tag, which only somebody's hand puts on an instance, holds until its day is over; what is no day holds for ever. */
+function endOf(deadline: number, tags: Tags): number {
+  const keep = tags[KEEP_TAG];
+  return keep === undefined ? deadline : Math.max(deadline, keepUntil(keep) ?? Infinity);
+}
+
+/** @param ends when each instance that lives ends itself */
+function timer(ends: readonly number[]): Enforcer {
   const name = 'the timer in each instance';
-  if (deadlines.length === 0) return { name, armed: false, detail: 'no instance runs' };
-  if (deadlines.some(Number.isNaN)) return { name, armed: false, detail: 'an instance has no deadline in its tags' };
-  const [first, last] = [Math.min(...deadlines), Math.max(...deadlines)];
+  if (ends.length === 0) return { name, armed: false, detail: 'no instance runs' };
+  if (ends.some(Number.isNaN)) return { name, armed: false, detail: 'an instance has no deadline in its tags' };
+  if (ends.includes(Infinity)) return { name, armed: false, detail: 'the keep tag of an instance is not a date: it does not end itself' };
+  const [first, last] = [Math.min(...ends), Math.max(...ends)];
   const when = first === last ? isoTime(first) : `${isoTime(first)} to ${isoTime(last)}`;
   return {
     name,
     armed: true,
-    detail: `${deadlines.length} ${deadlines.length === 1 ? 'instance ends itself' : 'instances end themselves'} at ${when}`,
+    detail: `${ends.length} ${ends.length === 1 ? 'instance ends itself' : 'instances end themselves'} at ${when}`,
   };
 }
 

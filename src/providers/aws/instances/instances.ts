@@ -1,5 +1,6 @@
 import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { digest } from '../../../core/ids.ts';
+import { KEEP_TAG } from '../../../core/tags.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Handle, Target } from '../../provider.ts';
@@ -315,9 +316,10 @@ function launchInput(
           },
         }
       : {}),
+    // The deadline of an instance holds what the spec says of `keep`, and moves with it: as a tag it would outlive the spec's.
     TagSpecifications: (
       ['instance', 'volume', 'network-interface', ...(pool.spot ? ['spot-instances-request' as const] : [])] as const
-    ).map((ResourceType) => ({ ResourceType, Tags: tags })),
+    ).map((ResourceType) => ({ ResourceType, Tags: ResourceType === 'instance' ? tags.filter(({ Key }) => Key !== KEEP_TAG) : tags })),
   };
 }
 
