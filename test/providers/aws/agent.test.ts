@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -214,7 +215,7 @@ describe.skipIf(!hasPython)('the agent on an instance', () => {
   });
 });
 
-describe('the timer on an instance', () => {
+describe.skipIf(!hasPython)('the timer on an instance', () => {
   const past = '2020-01-01T00:00:00.000Z';
   const future = '2090-01-01T00:00:00.000Z';
 
@@ -243,6 +244,52 @@ describe('the timer on an instance', () => {
     const other = await machineWorld({ ...facts({}), deadline: Date.UTC(2020, 0, 1) });
     await other.deadline();
     expect(other.systemctl()).toEqual(['poweroff']);
+  });
+
+  const unanswered = { SPIN_IMDS: 'http://127.0.0.1:1' };
+
+  test('goes by what it read last after a reboot too, however long the metadata service takes', async () => {
+    const machine = await machineWorld({ ...facts({}), deadline: Date.UTC(2020, 0, 1) });
+    machine.metadata['meta-data/tags/instance/spin:deadline'] = future;
+    await machine.deadline();
+    rmSync(join(machine.root, 'run'), { recursive: true });
+    await machine.deadline(unanswered);
+    expect(machine.systemctl()).toEqual([]);
+  });
+
+  test('goes by its launch where an image brought along what another machine read', async () => {
+    const machine = await machineWorld({ ...facts({}), deadline: Date.UTC(2090, 0, 1) });
+    writeFileSync(join(machine.root, 'lib/tags'), `spin:deadline=${past}\n`);
+    utimesSync(join(machine.root, 'lib/tags'), 1, 1);
+    await machine.deadline(unanswered);
+    expect(machine.systemctl()).toEqual([]);
+  });
+
+  test('ends the machine by its launch where what it read is damaged', async () => {
+    const machine = await machineWorld({ ...facts({}), deadline: Date.UTC(2020, 0, 1) });
+    writeFileSync(join(machine.root, 'lib/tags'), '');
+    await machine.deadline(unanswered);
+    expect(machine.systemctl()).toEqual(['poweroff']);
+  });
+
+  test('is held back by a keep tag that it has read, though the metadata service does not answer', async () => {
+    const machine = await machineWorld(facts({}));
+    machine.metadata['meta-data/tags/instance/spin:deadline'] = past;
+    machine.metadata['meta-data/tags/instance/keep'] = 'not a day';
+    await machine.deadline();
+    await machine.deadline(unanswered);
+    expect(machine.systemctl()).toEqual([]);
+    delete machine.metadata['meta-data/tags/instance/keep'];
+    await machine.deadline();
+    expect(machine.systemctl()).toEqual(['poweroff']);
+  });
+
+  test('needs no curl', async () => {
+    const machine = await machineWorld({ ...facts({}), deadline: Date.UTC(2090, 0, 1) });
+    writeFileSync(join(machine.root, 'bin/curl'), '#!/bin/sh\nexit 127\n', { mode: 0o755 });
+    machine.metadata['meta-data/tags/instance/spin:deadline'] = past;
+    await machine.deadline();
+    expect(machine.systemctl()).toEqual(['poweroff']);
   });
 
   test.each([

@@ -26,7 +26,7 @@ export interface MachineWorld {
   /** Requests that SSM got: headers and body. */
   readonly asked: { readonly headers: IncomingMessage['headers']; readonly body: string }[];
   agent(verb: string, args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
-  deadline(): Promise<Ended>;
+  deadline(env?: Readonly<Record<string, string>>): Promise<Ended>;
   console(): readonly ConsoleLine[];
   /** What systemctl was asked, one line each. */
   systemctl(): readonly string[];
@@ -148,7 +148,7 @@ export async function machineOf(
       if (verb === 'run') appendFileSync(journal, ended.stdout + ended.stderr);
       return ended;
     },
-    deadline: () => run('bash', [join(root, 'bin/deadline')], {}),
+    deadline: (more = {}) => run('bash', [join(root, 'bin/deadline')], more),
     console: () => readConsole(text('console')),
     systemctl: () =>
       text('systemctl')
