@@ -12,6 +12,8 @@ const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'any' };
 /** Images of us-east-1. */
 export const X86 = 'ami-0a1b2c3d4e5f60001';
 export const ARM = 'ami-0a1b2c3d4e5f60002';
+/** Of 8 GiB, with disks of 100 and 20 GiB beside its root. */
+export const DATA_DISKS = 'ami-0a1b2c3d4e5f60006';
 
 /** A double that ends with the test. */
 export async function ec2For(options: Ec2Options = {}): Promise<Ec2> {

@@ -1,9 +1,11 @@
+import { DescribeVolumesCommand } from '@aws-sdk/client-ec2';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
 import { Fault } from '../../../src/providers/fault.ts';
+import { clientOf, DATA_DISKS } from '../../fakes/ec2/fixture.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
 describe('a service on EC2', () => {
@@ -46,6 +48,22 @@ describe('a service on EC2', () => {
       });
     }
     expect(instances[0]?.groups).toEqual(groups.map(({ id }) => id));
+  });
+
+  test('encrypts every disk that its image has, and takes it along when it ends', async () => {
+    const world = await awsWorld();
+    const cloud = { instanceTypes: [], spot: false, address: 'private', image: DATA_DISKS } as const;
+    const web = await launch(world, world.service({ name: 'web', cloud }));
+    await world.until(web, ({ state }) => state === 'running');
+    const { Volumes = [] } = await clientOf(world.ec2).send(new DescribeVolumesCommand({}));
+    expect(Volumes.map(({ Size, Encrypted, VolumeType }) => [Size, Encrypted, VolumeType])).toEqual([
+      [8, true, 'gp3'],
+      [100, true, 'gp3'],
+      [20, true, 'gp3'],
+    ]);
+    world.ec2.outside.terminate(world.living()[0]?.id ?? '');
+    await world.ec2.advance(60_000);
+    expect(world.ec2.snapshot().volumes).toEqual([]);
   });
 
   test('bears the tags of its spec but for keep, which its deadline holds', async () => {

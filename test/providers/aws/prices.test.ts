@@ -5,7 +5,7 @@ import { usd } from '../../../src/core/money.ts';
 import { openPrices } from '../../../src/providers/aws/price/prices.ts';
 import type { CloudSpec, ServiceSpec, Spec } from '../../../src/spec/spec.ts';
 import { ManualClock } from '../../fakes/clock.ts';
-import { ec2For } from '../../fakes/ec2/fixture.ts';
+import { DATA_DISKS, ec2For } from '../../fakes/ec2/fixture.ts';
 import { dataWorld } from './data-world.ts';
 import { startPriceServer } from './price-server.ts';
 import { serviceSpec } from './world.ts';
@@ -105,7 +105,7 @@ describe('prices on AWS', () => {
     expect(without.price({ kind: 'service', service: service({ spot: true }) })).toBe(onDemand);
   });
 
-  it('of the config come first, and nothing is asked where they say everything', async () => {
+  it('of the config come first, and no price is asked where they say everything', async () => {
     const { open, call, list, ec2 } = await world();
     const prices = {
       't3.micro': usd(1),
@@ -116,7 +116,8 @@ describe('prices on AWS', () => {
     };
     const book = open({ prices });
     await book.quote(specOf(service()), call);
-    expect([list.asked, ec2.counts()]).toEqual([[], {}]);
+    // But for what the image has: its disks are as large as its maker wanted them.
+    expect([list.asked, ec2.counts()]).toEqual([[], { GetParameter: 1, DescribeImages: 1 }]);
     expect(book.price({ kind: 'service', service: service({ address: 'public' }) })).toBe(usd(1) + usd(0.01) + usd(0.1));
     expect(book.price({ kind: 'route' })).toBe(usd(2));
     const database = { name: 'db', source: { from: 'snapshot', snapshot: 's' }, instanceClass: 'db.t4g.micro' } as const;
@@ -140,6 +141,15 @@ describe('prices on AWS', () => {
     const plain = serviceSpec({ name: 'web', cloud: { instanceTypes: ['t3.micro'], spot: false, address: 'private' } });
     await book.quote(specOf(plain), call);
     expect(book.price({ kind: 'service', service: plain })).toBe(usd(8));
+  });
+
+  it('take in every disk that the image has beside its root, however large that is', async () => {
+    const { open, call } = await world({ region: 'us-east-1' });
+    const book = open({ prices: { 't3.micro': 0, 'disk-gib-month': usd(730) } });
+    const cloud = { instanceTypes: ['t3.micro'], spot: false, address: 'private', image: DATA_DISKS } as const;
+    const [plain, large] = [serviceSpec({ name: 'a', cloud }), serviceSpec({ name: 'b', cloud: { ...cloud, diskGiB: 30 } })];
+    await book.quote({ ...specOf(plain, large), region: 'us-east-1' }, call);
+    expect([plain, large].map((one) => book.price({ kind: 'service', service: one }))).toEqual([usd(128), usd(150)]);
   });
 
   it.each(['page', 'nothing'] as const)('stay unknown where the list answers with %s, which is not asked again at once', async (mode) => {

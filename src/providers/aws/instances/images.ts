@@ -15,6 +15,15 @@ export interface Image {
   readonly rootDevice: string;
   /** Size of the root disk in GiB as the image has it. */
   readonly rootGiB: number | undefined;
+  /** EBS disks that it has beside that. */
+  readonly further: readonly ImageDisk[];
+}
+
+/** A disk of an image beside its root: of a snapshot, or empty. */
+export interface ImageDisk {
+  readonly device: string;
+  readonly gib: number | undefined;
+  readonly snapshot: string | undefined;
 }
 
 const images = new WeakMap<Cloud, Remembered<Image>>();
@@ -46,6 +55,11 @@ async function resolve(cloud: Cloud, image: string, call: Call): Promise<Image> 
     architecture: found.Architecture ?? 'x86_64',
     rootDevice: found.RootDeviceName,
     rootGiB: root?.Ebs?.VolumeSize,
+    further: (found.BlockDeviceMappings ?? []).flatMap(({ DeviceName: device, Ebs: ebs }) =>
+      device === undefined || device === found.RootDeviceName || ebs === undefined
+        ? []
+        : [{ device, gib: ebs.VolumeSize, snapshot: ebs.SnapshotId }],
+    ),
   };
 }
 

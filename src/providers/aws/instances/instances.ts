@@ -1,4 +1,10 @@
-import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  type BlockDeviceMapping,
+  EC2Client,
+  RunInstancesCommand,
+  type RunInstancesCommandInput,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
 import { digest } from '../../../core/ids.ts';
 import { KEEP_TAG } from '../../../core/tags.ts';
 import type { ServiceSpec } from '../../../spec/spec.ts';
@@ -297,17 +303,7 @@ function launchInput(
     InstanceInitiatedShutdownBehavior: 'terminate',
     // The timer in the instance reads the deadline from its own tags.
     MetadataOptions: { HttpEndpoint: 'enabled', HttpTokens: 'required', HttpPutResponseHopLimit: 1, InstanceMetadataTags: 'enabled' },
-    BlockDeviceMappings: [
-      {
-        DeviceName: image.rootDevice,
-        Ebs: {
-          Encrypted: true,
-          VolumeType: 'gp3',
-          DeleteOnTermination: true,
-          ...(service.cloud.diskGiB === undefined ? {} : { VolumeSize: service.cloud.diskGiB }),
-        },
-      },
-    ],
+    BlockDeviceMappings: disksFor(image, service.cloud.diskGiB),
     ...(pool.spot
       ? {
           InstanceMarketOptions: {
@@ -321,6 +317,19 @@ function launchInput(
       ['instance', 'volume', 'network-interface', ...(pool.spot ? ['spot-instances-request' as const] : [])] as const
     ).map((ResourceType) => ({ ResourceType, Tags: ResourceType === 'instance' ? tags.filter(({ Key }) => Key !== KEEP_TAG) : tags })),
   };
+}
+
+/** All that the image has, encrypted and gone with the instance: what is not named here comes as its maker wrote it down. */
+function disksFor({ rootDevice, further }: Image, rootGiB: number | undefined): BlockDeviceMapping[] {
+  const ours = { Encrypted: true, VolumeType: 'gp3', DeleteOnTermination: true } as const;
+  return [
+    { DeviceName: rootDevice, Ebs: { ...ours, ...(rootGiB === undefined ? {} : { VolumeSize: rootGiB }) } },
+    // Whole, so that nothing hangs on how AWS fills in what is left out.
+    ...further.map(({ device, gib, snapshot }) => ({
+      DeviceName: device,
+      Ebs: { ...ours, ...(gib === undefined ? {} : { VolumeSize: gib }), ...(snapshot === undefined ? {} : { SnapshotId: snapshot }) },
+    })),
+  ];
 }
 
 async function disksOf(region: Region, request: CreateRequest, service: ServiceSpec, call: Call): Promise<ReadonlyMap<string, Disk>> {

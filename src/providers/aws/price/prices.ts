@@ -7,6 +7,7 @@ import type { Call, Check } from '../../provider.ts';
 import type { Clouds } from '../cloud.ts';
 import { partitionOf } from '../names.ts';
 import type { AwsOptions } from '../options.ts';
+import type { ImageDisk } from '../instances/images.ts';
 import { typesOf } from '../instances/pools.ts';
 import { isWithin } from '../kept-file.ts';
 import { type PriceEntries, type PriceEntry, priceFile, readPrices, writePrices } from './price-cache.ts';
@@ -69,7 +70,9 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
     // Also those that are fallen back to: what was got is what is paid for.
     const types = new Set(services.flatMap((service) => typesOf(service.cloud, options.settings)));
     const spots = new Set(services.filter(({ cloud }) => cloud.spot).flatMap((service) => typesOf(service.cloud, options.settings)));
-    const images = new Set(services.filter(({ cloud }) => cloud.diskGiB === undefined).map((service) => imageOf(service, options)));
+    const images = new Set(services.map((service) => imageOf(service, options)));
+    const roots = new Set(services.filter(({ cloud }) => cloud.diskGiB === undefined).map((service) => imageOf(service, options)));
+    const disksOf = async (image: string, call: Call) => (await import('../instances/images.ts')).resolveImage(cloud, image, call);
     const routed = options.settings.listener !== undefined && services.some(({ expose }) => expose !== undefined);
     return [
       ...[...types].map((type) => ({
@@ -84,10 +87,15 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
         validMs: SPOT_VALID_MS,
         ask: async (call: Call) => (await list()).spotPrice(cloud, type, call),
       })),
-      ...[...images].map((image) => ({
+      ...[...roots].map((image) => ({
         name: `disk of ${image}`,
         validMs: VALID_MS,
-        ask: async (call: Call) => (await (await import('../instances/images.ts')).resolveImage(cloud, image, call)).rootGiB,
+        ask: async (call: Call) => (await disksOf(image, call)).rootGiB,
+      })),
+      ...[...images].map((image) => ({
+        name: `further disks of ${image}`,
+        validMs: VALID_MS,
+        ask: async (call: Call) => sumOf((await disksOf(image, call)).further),
       })),
       {
         name: 'disk-gib-month',
@@ -108,17 +116,21 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
     ];
   };
 
-  const diskFor = (gib: number | undefined): Known<NanoUsd> => {
+  const diskFor = (gib: Known<number> | undefined): Known<NanoUsd> => {
     const month = valueOf('disk-gib-month');
-    return gib === undefined || month === 'unknown' ? 'unknown' : Math.round((month * gib) / HOURS_PER_MONTH);
+    return gib === undefined || gib === 'unknown' || month === 'unknown' ? 'unknown' : Math.round((month * gib) / HOURS_PER_MONTH);
   };
 
   const instance = (service: ServiceSpec, type: string, spot: boolean): Known<NanoUsd> => {
     const onDemand = valueOf(`on-demand ${type}`, type);
     const now = spot ? valueOf(`spot ${type}`, type) : 'unknown';
-    const image = valueOf(`disk of ${imageOf(service, options)}`, '');
-    const gib = service.cloud.diskGiB ?? (image === 'unknown' ? undefined : image);
-    return addMoney([now === 'unknown' ? onDemand : now, diskFor(gib), ...(service.cloud.address === 'public' ? [publicIp()] : [])]);
+    const image = imageOf(service, options);
+    const disks = [service.cloud.diskGiB ?? valueOf(`disk of ${image}`, ''), valueOf(`further disks of ${image}`, '')];
+    return addMoney([
+      now === 'unknown' ? onDemand : now,
+      ...disks.map(diskFor),
+      ...(service.cloud.address === 'public' ? [publicIp()] : []),
+    ]);
   };
 
   const publicIp = (): Known<NanoUsd> => prices['public-ip'] ?? (partitionOf(region) === 'aws' ? PUBLIC_IP : 'unknown');
@@ -196,6 +208,11 @@ function typeOf({ cloud }: ServiceSpec, { settings }: AwsOptions): string {
 
 function imageOf({ cloud }: ServiceSpec, { settings }: AwsOptions): string {
   return cloud.image ?? settings.image;
+}
+
+/** GiB of all disks; undefined where one does not say. */
+function sumOf(disks: readonly ImageDisk[]): number | undefined {
+  return disks.reduce<number | undefined>((sum, { gib }) => (sum === undefined || gib === undefined ? undefined : sum + gib), 0);
 }
 
 function isValid(entry: PriceEntry | undefined, validMs: number, now: number): boolean {

@@ -117,6 +117,12 @@ function describeImage(image: ImageThing): Image {
           Encrypted: false,
         },
       },
+      ...image.further.map(({ device, snapshotId, sizeGiB }) => ({
+        DeviceName: device,
+        Ebs: { DeleteOnTermination: false, SnapshotId: snapshotId, VolumeSize: sizeGiB, VolumeType: 'gp2' as const, Encrypted: false },
+      })),
+      // As images of that age have it: a disk of the host, where its type has one.
+      ...(image.further.length === 0 ? [] : [{ DeviceName: '/dev/sdd', VirtualName: 'ephemeral0' }]),
     ],
     ...tagSet(image.tags),
   };

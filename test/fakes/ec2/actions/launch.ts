@@ -231,7 +231,7 @@ function checkUserData(text: string | undefined): string | undefined {
   return text;
 }
 
-/** The image's own root volume, changed and added to by the request. */
+/** The image's own volumes, changed and added to by the request. */
 function checkVolumes(region: RegionWorld, input: RunInstancesRequest, image: ImageThing, zone: string): LaunchFacts['volumes'] {
   const asked = new Map((input.BlockDeviceMappings ?? []).map((mapping) => [mapping.DeviceName ?? '', mapping]));
   const root = asked.get(image.rootDevice);
@@ -243,6 +243,10 @@ function checkVolumes(region: RegionWorld, input: RunInstancesRequest, image: Im
     zone,
     true,
   );
+  for (const { device, snapshotId: SnapshotId } of image.further) {
+    const given = asked.get(device);
+    asked.set(device, { ...given, DeviceName: device, Ebs: { VolumeType: 'gp2', SnapshotId, ...given?.Ebs } });
+  }
   const others = [...asked].filter(([, mapping]) => mapping.NoDevice === undefined);
   return [rootVolume, ...others.map(([device, mapping]) => volumeOf(region, device, mapping, zone, false))];
 }

@@ -48,6 +48,8 @@ export interface ImageEntry {
   readonly architecture: 'x86_64' | 'arm64';
   readonly rootDevice: string;
   readonly sizeGiB: number;
+  /** Disks beside the root, which are neither encrypted nor gone with an instance unless its launch says so. */
+  readonly further: readonly { readonly device: string; readonly sizeGiB: number }[];
   /** SSM public parameters that hold its ID. */
   readonly aliases: readonly string[];
 }
@@ -68,6 +70,13 @@ export const IMAGES: readonly ImageEntry[] = [
     '/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id',
   ]),
   image('ami-0a1b2c3d4e5f60005', 'debian-12-amd64-20260101-1982', 'x86_64', 'debian', ['/aws/service/debian/release/12/latest/amd64']),
+  {
+    ...image('ami-0a1b2c3d4e5f60006', 'database-with-data-disks-20260101', 'x86_64', 'debian', []),
+    further: [
+      { device: '/dev/sdb', sizeGiB: 100 },
+      { device: '/dev/sdc', sizeGiB: 20 },
+    ],
+  },
 ];
 
 /** Images have another ID in every region; those of us-east-1 are the ones listed here. */
@@ -89,5 +98,5 @@ function image(
     canonical: { owner: '099720109477', ownerAlias: 'amazon', rootDevice: '/dev/sda1' },
     debian: { owner: '136693071363', rootDevice: '/dev/xvda' },
   }[by];
-  return { id, name, architecture, sizeGiB: 8, aliases, ...maker };
+  return { id, name, architecture, sizeGiB: 8, further: [], aliases, ...maker };
 }

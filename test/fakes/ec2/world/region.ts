@@ -130,13 +130,14 @@ export class RegionWorld {
     for (const entry of IMAGES) {
       const id = imageIdIn(name, entry);
       const snapshotId = id.replace('ami-', 'snap-');
-      const { aliases, ...facts } = entry;
+      const { aliases, further, ...facts } = entry;
       this.add('image', {
         ...this.base('image', new Map(), 0),
         ...facts,
         id,
         description: entry.name,
         snapshotId,
+        further: further.map((disk, index) => ({ ...disk, snapshotId: snapshotId.replace('snap-0', `snap-${index + 1}`) })),
         ownerAlias: entry.ownerAlias,
       });
       for (const alias of aliases) this.parameters.publish(alias, id, world.now);

@@ -129,6 +129,7 @@ export interface ImageThing extends Thing {
   readonly rootDevice: string;
   readonly snapshotId: string;
   readonly sizeGiB: number;
+  readonly further: readonly { readonly device: string; readonly snapshotId: string; readonly sizeGiB: number }[];
 }
 
 export interface VpcThing extends Thing {

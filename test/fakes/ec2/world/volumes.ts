@@ -168,7 +168,10 @@ function release(region: RegionWorld, volume: VolumeThing, instance: InstanceThi
 }
 
 function sourceOf(region: RegionWorld, snapshotId: string): { readonly sizeGiB: number; readonly encrypted: boolean } {
-  for (const image of region.every('image')) if (image.snapshotId === snapshotId) return { sizeGiB: image.sizeGiB, encrypted: false };
+  for (const image of region.every('image')) {
+    const disk = [image, ...image.further].find((one) => one.snapshotId === snapshotId);
+    if (disk !== undefined) return { sizeGiB: disk.sizeGiB, encrypted: false };
+  }
   const snapshot = region.get('snapshot', snapshotId);
   if (snapshot.state !== 'completed') refuse('IncorrectState', `Snapshot '${snapshot.id}' is in the '${snapshot.state}' state.`);
   return snapshot;
