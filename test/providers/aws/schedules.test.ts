@@ -184,7 +184,7 @@ describe('the schedules of instances', () => {
     await enforce(world.region, world.spin, web.deadline + HOUR, world.call);
     expect(world.ec2.snapshot().schedules).toHaveLength(3);
     expect(strikes(world).size).toBe(1);
-    await releaseKeeper(world.cloud, world.request('keeper.keeper', { kind: 'keeper' }), world.call);
+    await releaseKeeper(world.region, world.request('keeper.keeper', { kind: 'keeper' }), world.call);
     expect(world.ec2.snapshot().schedules).toEqual([]);
   });
 
