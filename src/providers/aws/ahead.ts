@@ -11,6 +11,13 @@ interface Answer<Value> {
   came?: number;
 }
 
+/** An answer as its taker gets it. */
+export interface Taken<Value> {
+  readonly value: Value;
+  /** True where it was asked for ahead: good enough to go on with, and no reason to refuse anything. */
+  readonly kept: boolean;
+}
+
 /** Answers that were asked for before anybody needed them, so that questions of one command go out together. Each serves once. */
 export class Ahead<Value> {
   readonly #answers = new Map<string, Answer<Value>>();
@@ -24,17 +31,21 @@ export class Ahead<Value> {
     this.#answers.set(key, answer);
   }
 
-  /** The answer that was asked for ahead, or what `ask` answers now. @throws what `ask` throws; the call's abort reason */
-  async take(key: string, call: Call, ask: () => Promise<Value>): Promise<Value> {
-    const early = this.#young(key, call);
+  /**
+   * The answer that was asked for ahead, or what `ask` answers now.
+   * @param fresh asks now, whatever was asked for ahead
+   * @throws what `ask` throws; the call's abort reason
+   */
+  async take(key: string, call: Call, ask: () => Promise<Value>, fresh = false): Promise<Taken<Value>> {
+    const early = fresh ? undefined : this.#young(key, call);
     this.#answers.delete(key);
-    if (early === undefined) return ask();
+    if (early === undefined) return { value: await ask(), kept: false };
     try {
-      return await untilAborted(early.value, call.signal);
+      return { value: await untilAborted(early.value, call.signal), kept: true };
     } catch (thrown) {
       call.signal.throwIfAborted();
       if (thrown instanceof Fault && !thrown.passes) throw thrown;
-      return ask();
+      return { value: await ask(), kept: false };
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { buildPlan } from '../../../src/plan/build.ts';
 import type { CreateRequest, Provider, SpinRef } from '../../../src/providers/provider.ts';
@@ -132,6 +132,20 @@ describe('a first up', () => {
     }
     const spin = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()), place };
     const checks = await other.preflight(spin, buildPlan(SPEC, other), world.call);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  test('is not refused for what another command has ended since it was asked ahead', async () => {
+    const world = await awsWorld({ settings: { image: IMAGE, prices: PRICES } });
+    const { firewall } = requestsOf(world, world.spin);
+    await world.provider.create(firewall, world.call);
+    const waiting = world.another();
+    const place = await waiting.locate(SPEC, world.call);
+    await vi.waitFor(() => expect(world.ec2.counts()).toHaveProperty('DescribeSecurityGroups'));
+    const found = await world.provider.inventory({ id: world.spin.id }, world.call);
+    expect(await world.provider.reclaim(found, world.call)).toBe('absent');
+    const spin = { ...world.spin, incarnation: makeIncarnation(world.call.clock.now()), place };
+    const checks = await waiting.preflight(spin, buildPlan(SPEC, waiting), world.call);
     expect(checks.filter(({ ok }) => !ok)).toEqual([]);
   });
 

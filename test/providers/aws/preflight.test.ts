@@ -1,9 +1,11 @@
 import { DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { askAddressesAhead } from '../../../src/providers/aws/preflight/addresses.ts';
 import { askLaunchAhead } from '../../../src/providers/aws/preflight/launch.ts';
+import { askQuotasAhead } from '../../../src/providers/aws/preflight/quota.ts';
 import { launchesOf } from '../../../src/providers/aws/preflight/services.ts';
 import { check, CLOUD, named, owned, planOf, quotaOf, run, withQuota } from './preflight-world.ts';
 import { ACCOUNT, awsWorld, REGION } from './world.ts';
@@ -149,6 +151,22 @@ test('a dry run that stood back when it was asked for ahead is not a round of it
   const checks = await check(world, plan);
   expect(world.ec2.calls.slice(before).map(({ action }) => action)).not.toContain('RunInstances');
   expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
+});
+
+test('nothing is refused for what ran, or had an address, only when that was asked for ahead', async () => {
+  // As many as there are addresses, and the quota that they need.
+  const [replicas, vcpus] = [12_273, 24_546];
+  const world = await withQuota(await awsWorld(), quotaOf(vcpus));
+  await run(world, 1, {});
+  const plan = planOf({ name: 'web', replicas });
+  askAddressesAhead(world.cloud, world.call);
+  const facts = askQuotasAhead(world.cloud, launchesOf(plan, world.options.settings), world.call);
+  await vi.waitFor(() => expect(world.ec2.counts()).toMatchObject({ DescribeSubnets: 1, DescribeInstances: 1 }));
+  await Promise.all(facts);
+  for (const { id } of world.living()) world.ec2.outside.terminate(id);
+  const checks = await check(world, plan);
+  expect(named(checks, 'addresses')).toMatchObject({ ok: true, detail: expect.stringMatching(/^12273 are needed, 12273 are free/) });
+  expect(named(checks, 'quota L-1216C47A')).toMatchObject({ ok: true, detail: expect.stringMatching(/ 0 of 24546 are in use/) });
 });
 
 test('without credentials there is one check, which says what to do', async () => {

@@ -6,13 +6,13 @@ export function check(name: string, ok: boolean, detail: string, hint?: string):
   return { name, ok, detail, ...(ok || hint === undefined ? {} : { hint }) };
 }
 
-/** What was found out, and whether it rests on answers that were kept from earlier. */
+/** What was found out, and whether it rests on answers of before: kept from earlier, or asked for ahead. */
 export interface Judgement {
   readonly checks: readonly Check[];
   readonly kept: boolean;
 }
 
-/** Nothing is refused because of what was kept: then all is judged again by what AWS says now. @throws what `judge` throws */
+/** Nothing is refused because of what was true before: then all is judged again by what AWS says now. @throws what `judge` throws */
 export async function judged(judge: (fresh: boolean) => Promise<Judgement>): Promise<readonly Check[]> {
   const { checks, kept } = await judge(false);
   return kept && checks.some(({ ok }) => !ok) ? (await judge(true)).checks : checks;

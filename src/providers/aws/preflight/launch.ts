@@ -16,8 +16,8 @@ const earlyOf = aheadPerCloud<readonly Check[]>();
 type Life = Pick<SpinRef, 'id' | 'incarnation'>;
 
 /** Whether the launch of a service would be allowed; unknown where that could not be asked without slowing a launch down. @throws Fault */
-export function checkLaunch(cloud: Cloud, spin: SpinRef, launch: Launch, call: Call): Promise<readonly Check[]> {
-  return earlyOf(cloud).take(keyOf(spin.id, launch), call, () => dryRun(cloud, spin, launch, call));
+export async function checkLaunch(cloud: Cloud, spin: SpinRef, launch: Launch, call: Call): Promise<readonly Check[]> {
+  return (await earlyOf(cloud).take(keyOf(spin.id, launch), call, () => dryRun(cloud, spin, launch, call))).value;
 }
 
 /** Policies may ask for the tag of an incarnation, but which one it will be, nobody can have written into them. */

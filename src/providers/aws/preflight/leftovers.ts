@@ -15,7 +15,7 @@ import { unless } from '../fault-class.ts';
 import { type Owner, ownerOf, type TagEntry, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import { Together } from '../together.ts';
-import { check } from './checks.ts';
+import { check, judged } from './checks.ts';
 
 /** Something that carries the ID of a spin. */
 interface Thing {
@@ -34,22 +34,29 @@ const earlyOf = aheadPerCloud<readonly Thing[]>();
  * @param onNothing told where nothing at all carries the ID, not even what is of this life
  * @throws Fault
  */
-export async function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call, onNothing: () => void): Promise<readonly Check[]> {
-  const all = await earlyOf(cloud).take(spin.id, call, () => thingsOf(cloud).of([spin.id], call));
-  if (all.length === 0) onNothing();
-  const found = all.filter(({ owner }) => owner.incarnation !== spin.incarnation);
-  const foreign = found.filter(({ owner }) => owner.state !== cloud.options.stateTag);
-  const own = found.filter((thing) => !foreign.includes(thing));
-  if (found.length === 0) return [check('leftovers', true, `nothing else carries the ID ${spin.id}`)];
-  if (foreign.length > 0) {
-    const detail = `${list(foreign)} in ${cloud.region} carry the ID ${spin.id} and are of another state location (${foreign[0]?.owner.state})`;
-    return [check('leftovers', false, detail, `choose another ID, or work with that state; spin adopt ${spin.id} takes it over`)];
-  }
-  return [check('leftovers', false, `${list(own)} in ${cloud.region} are left of an earlier ${spin.id}`, `spin down ${spin.id}`)];
+export function checkLeftovers(cloud: Cloud, spin: SpinRef, call: Call, onNothing: () => void): Promise<readonly Check[]> {
+  // Whoever waited for a `down` of the same ID asked ahead while that was still at work.
+  return judged(async (fresh) => {
+    const { value: all, kept } = await earlyOf(cloud).take(spin.id, call, () => thingsOf(cloud).of([spin.id], call), fresh);
+    if (all.length === 0) onNothing();
+    return { checks: [leftovers(cloud, spin, all)], kept };
+  });
 }
 
 export function askLeftoversAhead(cloud: Cloud, id: SpinId, call: Call): void {
   earlyOf(cloud).start(id, call, () => thingsOf(cloud).of([id], call));
+}
+
+function leftovers(cloud: Cloud, spin: SpinRef, all: readonly Thing[]): Check {
+  const found = all.filter(({ owner }) => owner.incarnation !== spin.incarnation);
+  const foreign = found.filter(({ owner }) => owner.state !== cloud.options.stateTag);
+  const own = found.filter((thing) => !foreign.includes(thing));
+  if (found.length === 0) return check('leftovers', true, `nothing else carries the ID ${spin.id}`);
+  if (foreign.length > 0) {
+    const detail = `${list(foreign)} in ${cloud.region} carry the ID ${spin.id} and are of another state location (${foreign[0]?.owner.state})`;
+    return check('leftovers', false, detail, `choose another ID, or work with that state; spin adopt ${spin.id} takes it over`);
+  }
+  return check('leftovers', false, `${list(own)} in ${cloud.region} are left of an earlier ${spin.id}`, `spin down ${spin.id}`);
 }
 
 function list(found: readonly Thing[]): string {

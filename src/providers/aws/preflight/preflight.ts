@@ -15,8 +15,8 @@ import { launchesOf } from './services.ts';
 import { checkImage, checkTypes } from './types.ts';
 
 /**
- * All that can be known before anything is made, asked at the same time and in at most two rounds, and one more where an answer that was
- * kept from earlier would refuse; what is the same for all spins of a process is asked once. Nothing is created: of the dry runs only those
+ * All that can be known before anything is made, asked at the same time and in at most two rounds, and one more where an answer of
+ * before, kept from earlier or asked for ahead, would refuse; what is the same for all spins of a process is asked once. Nothing is created: of the dry runs only those
  * are used that are known not to create.
  * @param prices where they were asked for
  * @throws the call's abort reason

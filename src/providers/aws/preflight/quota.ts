@@ -72,8 +72,8 @@ function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly 
   const name = `quota ${quota.code}`;
   const types = wanted.map(({ type }) => type);
   return judged(async (fresh) => {
-    const [limits, known] = await Promise.all([
-      fresh ? limitOf(cloud, quota, call, fresh) : earlyLimits(cloud).take(quota.code, call, () => limitOf(cloud, quota, call)),
+    const [{ value: limits }, known] = await Promise.all([
+      earlyLimits(cloud).take(quota.code, call, () => limitOf(cloud, quota, call, fresh), fresh),
       typeFacts(cloud, types, call, fresh),
     ]);
     const kept = limits.kept || known.kept;
@@ -87,7 +87,7 @@ function checkQuota(cloud: Cloud, spin: SpinRef, quota: Quota, wanted: readonly 
   });
 }
 
-/** How many vCPUs of a quota are in use by others than the spin itself, and whether that rests on kept answers. */
+/** How many vCPUs of a quota are in use by others than the spin itself, and whether that rests on answers of before. */
 async function usedOf(
   cloud: Cloud,
   spin: SpinRef,
@@ -95,12 +95,16 @@ async function usedOf(
   call: Call,
   fresh: boolean,
 ): Promise<{ readonly used: number; readonly kept: boolean }> {
-  const running = (await earlyRunning(cloud).take('', call, () => usageOf(cloud).of([''], call))).filter(
+  const counted = await earlyRunning(cloud).take('', call, () => usageOf(cloud).of([''], call), fresh);
+  const running = counted.value.filter(
     ({ type, spot, incarnation }) => vcpuQuota(type, spot) === quota && incarnation !== spin.incarnation,
   );
   const unknown = running.flatMap(({ vcpus, type }) => (vcpus === undefined ? [type] : []));
   const others = unknown.length === 0 ? undefined : await typeFacts(cloud, unknown, call, fresh);
-  return { used: sum(running.map(({ type, vcpus }) => vcpus ?? others?.values.get(type)?.vcpus ?? 0)), kept: others?.kept === true };
+  return {
+    used: sum(running.map(({ type, vcpus }) => vcpus ?? others?.values.get(type)?.vcpus ?? 0)),
+    kept: counted.kept || others?.kept === true,
+  };
 }
 
 /** Service Quotas is loaded where a value is not kept: its SDK client is of no use to anything else. */
