@@ -15,7 +15,7 @@ import { tollsOf } from './rates.ts';
 import { regionOf } from './regions.ts';
 import { callerOf, scopeOf } from './scope.ts';
 import { send } from './send.ts';
-import { Sessions } from './sessions.ts';
+import { type Session, Sessions } from './sessions.ts';
 
 /** What the regions of one process share. */
 interface Shared {
@@ -87,16 +87,16 @@ function openCloud(region: string, { options, handler, buckets, sessions }: Shar
     ): Promise<Out> {
       const { client, service: id, endpoint } = connectionTo(service);
       const asked = { ...askedBy(id, command), elsewhere: endpoint !== undefined };
-      const once = async () => {
-        const { identity } = await sessions.get(call);
+      const once = ({ identity }: Session) => {
         const scope = scopeOf(identity.accessKeyId, region, id, endpoint);
         return send(client, command, { buckets, scope, tolls: tollsOf(id, asked.name, instances), asked, ifIdle, secret }, call);
       };
+      const session = await sessions.get(call);
       try {
-        return await once();
+        return await once(session);
       } catch (thrown) {
-        if (!(thrown instanceof Fault) || thrown.class !== 'credentials-expired' || !sessions.forget()) throw thrown;
-        return once();
+        if (!(thrown instanceof Fault) || thrown.class !== 'credentials-expired' || !sessions.forget(session.identity)) throw thrown;
+        return once(await sessions.get(call));
       }
     },
   };

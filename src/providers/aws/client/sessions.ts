@@ -16,6 +16,8 @@ const SPARE_MS = 6 * 60_000;
 export class Sessions {
   readonly #open: (call: Call) => Promise<Session>;
   #held: Session | undefined;
+  /** AWS has said that what is held is over. */
+  #over = false;
   #opening: Promise<Session> | undefined;
 
   constructor(open: (call: Call) => Promise<Session>) {
@@ -26,12 +28,11 @@ export class Sessions {
   async get(call: Call): Promise<Session> {
     for (;;) {
       call.signal.throwIfAborted();
-      if (this.#held !== undefined && !isEnding(this.#held, call.clock.now())) return this.#held;
+      if (this.#held !== undefined && !this.#over && !isEnding(this.#held, call.clock.now())) return this.#held;
       const mine = this.#opening === undefined;
-      this.#opening ??= this.#open(call).finally(() => (this.#opening = undefined));
+      this.#opening ??= this.#renew(call).finally(() => (this.#opening = undefined));
       try {
-        this.#held = await this.#opening;
-        return this.#held;
+        return await this.#opening;
       } catch (thrown) {
         // Whoever asked first may have been stopped; that is no reason for the others.
         if (mine || call.signal.aborted) throw thrown;
@@ -39,17 +40,26 @@ export class Sessions {
     }
   }
 
-  /** What `get` answered last; for signing, which comes after it. */
+  /** What `get` answered last; for signing, which comes after it, and also while it is got anew for another request. */
   current(): AwsCredentialIdentity {
     if (this.#held === undefined) throw new InternalError('a request is signed before there are credentials');
     return this.#held.identity;
   }
 
-  /** AWS says that they are over. False where they cannot be had anew, as keys in variables. */
-  forget(): boolean {
-    const renewable = this.#held?.identity.expiration !== undefined;
-    this.#held = undefined;
-    return renewable;
+  /**
+   * AWS says of a request that what it was signed with is over; what was got since for another one is not.
+   * @returns false where there is nothing newer and none can be had, as of keys in variables
+   */
+  forget(identity: AwsCredentialIdentity): boolean {
+    if (this.#held?.identity !== identity) return true;
+    this.#over = true;
+    return identity.expiration !== undefined;
+  }
+
+  async #renew(call: Call): Promise<Session> {
+    this.#held = await this.#open(call);
+    this.#over = false;
+    return this.#held;
   }
 }
 

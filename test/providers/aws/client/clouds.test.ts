@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clouds } from '../../../../src/providers/aws/cloud.ts';
 import { createClouds } from '../../../../src/providers/aws/client/clouds.ts';
 import { accountOfKey } from '../../../../src/providers/aws/client/scope.ts';
+import { Sessions } from '../../../../src/providers/aws/client/sessions.ts';
 import { guard, locate } from '../../../../src/providers/aws/place.ts';
 import type { Call } from '../../../../src/providers/provider.ts';
 import type { AwsSettings } from '../../../../src/spec/config.ts';
@@ -201,6 +202,29 @@ describe('a role', () => {
       'AssumeRole test',
       'DescribeInstances ROLE2',
     ]);
+  });
+
+  test('whose session is over is taken on again once for all whose requests were under way', async () => {
+    const { url, asked } = await start((one) => {
+      if (one.action === 'AssumeRole') return queryAnswer('AssumeRole', sessionXml(`ROLE${one.nth}`, new Date(Date.now() + 3_600_000)));
+      return keyOf(one) === 'ROLE0' ? ec2Error(400, 'ExpiredToken', 'over') : aws(one);
+    });
+    const of = clouds({ ...KEYS, AWS_ENDPOINT_URL: url }, { role });
+    await Promise.all([describeOnce(of), describeOnce(of), describeOnce(of)]);
+    expect(asked.filter(({ action }) => action === 'AssumeRole')).toHaveLength(2);
+  });
+
+  test('that is told late to be over leaves alone what was got since, and is signed with until then', async () => {
+    let nth = 0;
+    const expiration = new Date(Date.now() + 3_600_000);
+    const sessions = new Sessions(async () => ({ identity: { accessKeyId: `ROLE${nth++}`, secretAccessKey: 's', expiration } }));
+    const first = await sessions.get(callNow());
+    expect(sessions.forget(first.identity)).toBe(true);
+    expect(sessions.current()).toBe(first.identity);
+    const second = await sessions.get(callNow());
+    expect(sessions.forget(first.identity)).toBe(true);
+    expect(await sessions.get(callNow())).toBe(second);
+    expect(nth).toBe(2);
   });
 });
 
