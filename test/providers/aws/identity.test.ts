@@ -1,5 +1,5 @@
 import { GetRoleCommand, GetRolePolicyCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import {
   createIdentity,
   listIdentities,
@@ -11,21 +11,40 @@ import {
 import { profileFor } from '../../../src/providers/aws/data/profile.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
+import { type Answer, type Asked, queryAnswer, queryError, startEndpoint } from './client/endpoint.ts';
 import { aged, dataWorld } from './data-world.ts';
 import { serviceSpec } from './world.ts';
+
+const WITH_SECRETS = { kind: 'identity', secrets: ['db'] } as const;
+
+/** One spin at an IAM that answers as a test says. */
+async function iamThat(answer: (asked: Asked) => Answer) {
+  const endpoint = await startEndpoint(answer);
+  onTestFinished(() => endpoint.close());
+  return { ...dataWorld({ url: endpoint.url }), asked: endpoint.asked };
+}
+
+const unknown = queryError(404, 'NoSuchEntity', 'It cannot be found.');
+
+it.each(['PutRolePolicy', 'AddRoleToInstanceProfile'])('a role that %s does not know yet is waited for', async (late) => {
+  const { cloud, call, request, asked } = await iamThat(({ action, nth }) =>
+    action === late && nth === 0 ? unknown : queryAnswer(action, action === 'GetCallerIdentity' ? '<Account>123456789012</Account>' : ''),
+  );
+  expect(await createIdentity(cloud, request('identity.identity', WITH_SECRETS), call)).toMatchObject({ role: expect.any(String) });
+  expect(asked.filter(({ action }) => action === late)).toHaveLength(2);
+});
 
 /** What somebody else may hang on a role. */
 const OTHER = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:ListAllMyBuckets', Resource: '*' }] };
 
 describeWithMoto('the identity of a spin, against moto', (moto) => {
   const open = (more = {}) => dataWorld({ url: moto().proxy.url, ...more });
-  const withSecrets = { kind: 'identity', secrets: ['db'] } as const;
 
   it('is a role that reads the secrets of its own incarnation and no others, in a profile of the same name', async () => {
     const boundary = 'arn:aws:iam::123456789012:policy/boundary';
     const { cloud, region, call, spin, request } = open({ settings: { permissionsBoundary: boundary } });
     const { iam } = clientsOf({ endpoint: moto().proxy.url });
-    const identity = request('identity.identity', withSecrets);
+    const identity = request('identity.identity', WITH_SECRETS);
     const handle = await createIdentity(cloud, identity, call);
     const RoleName = String(handle['role']);
     expect(RoleName).toMatch(/^spin-web-[0-9a-z]{12}-1$/);
@@ -48,7 +67,7 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
   it('is made once, whatever half of it an earlier try made, and gone when it is released', async () => {
     const { cloud, region, call, request } = open();
     const { iam } = clientsOf({ endpoint: moto().proxy.url });
-    const identity = request('identity.identity', withSecrets);
+    const identity = request('identity.identity', WITH_SECRETS);
     await createIdentity(cloud, identity, call);
     const handle = await createIdentity(cloud, identity, call);
     // Somebody hung a policy of their own on it.
@@ -74,8 +93,8 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
 
   it('is found by its path, for its own state location, and can be taken over', async () => {
     const [mine, theirs] = [open(), open({ stateTag: 'theirs' })];
-    await createIdentity(mine.cloud, mine.request('identity.identity', withSecrets), mine.call);
-    await createIdentity(theirs.cloud, theirs.request('identity.identity', withSecrets), theirs.call);
+    await createIdentity(mine.cloud, mine.request('identity.identity', WITH_SECRETS), mine.call);
+    await createIdentity(theirs.cloud, theirs.request('identity.identity', WITH_SECRETS), theirs.call);
     const found = await listIdentities(mine.cloud, { id: mine.spin.id }, mine.call);
     expect(found.map(({ what, incarnation }) => [what.split(' ').slice(0, -1).join(' '), incarnation])).toEqual([
       ['role', mine.spin.incarnation],

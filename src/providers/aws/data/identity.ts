@@ -28,6 +28,7 @@ import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { instancePolicy, trustPolicy } from './identity-policy.ts';
 import { partitionOf, roleName, spinOfPath, spinPath } from '../names.ts';
+import { onceKnown } from '../not-yet.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
 import { creationTags, inScope, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
@@ -54,9 +55,11 @@ export async function createIdentity(cloud: Cloud, request: CreateRequest, call:
     account,
     folder: spinPath(request.spin.id, request.spin.incarnation),
   });
+  const grant = new PutRolePolicyCommand({ RoleName: name, PolicyName: POLICY, PolicyDocument: document });
+  const fill = new AddRoleToInstanceProfileCommand({ InstanceProfileName: name, RoleName: name });
   await Promise.all([
-    cloud.send(IAMClient, new PutRolePolicyCommand({ RoleName: name, PolicyName: POLICY, PolicyDocument: document }), call),
-    holdsRole ? undefined : cloud.send(IAMClient, new AddRoleToInstanceProfileCommand({ InstanceProfileName: name, RoleName: name }), call),
+    onceKnown(GONE, () => cloud.send(IAMClient, grant, call), call),
+    holdsRole ? undefined : onceKnown(GONE, () => cloud.send(IAMClient, fill, call), call),
   ]);
   return made(call, { role: name, profile: name });
 }
@@ -177,7 +180,7 @@ async function createRole(cloud: Cloud, request: CreateRequest, name: string, ca
     );
   } catch (thrown) {
     if (!isClass(thrown, 'EntityAlreadyExists')) throw thrown;
-    const { Role } = await cloud.send(IAMClient, new GetRoleCommand({ RoleName: name }), call);
+    const { Role } = await onceKnown(GONE, () => cloud.send(IAMClient, new GetRoleCommand({ RoleName: name }), call), call);
     if (Role?.Path !== path) throw foreign(`role ${name}`);
   }
 }
@@ -191,7 +194,8 @@ async function createProfile(cloud: Cloud, request: CreateRequest, name: string,
     return false;
   } catch (thrown) {
     if (!isClass(thrown, 'EntityAlreadyExists')) throw thrown;
-    const { InstanceProfile } = await cloud.send(IAMClient, new GetInstanceProfileCommand({ InstanceProfileName: name }), call);
+    const get = new GetInstanceProfileCommand({ InstanceProfileName: name });
+    const { InstanceProfile } = await onceKnown(GONE, () => cloud.send(IAMClient, get, call), call);
     if (InstanceProfile?.Path !== path) throw foreign(`instance profile ${name}`);
     return InstanceProfile.Roles?.some(({ RoleName }) => RoleName === name) === true;
   }
