@@ -34,6 +34,18 @@ it.each(['PutRolePolicy', 'AddRoleToInstanceProfile'])('a role that %s does not 
   expect(asked.filter(({ action }) => action === late)).toHaveLength(2);
 });
 
+it.each([
+  ['nothing where both went before our eyes', () => false, 'absent'],
+  ['what is not shown yet where only the profile did', (action: string) => action.endsWith('Role'), 'requested'],
+  ['both where neither is shown yet', () => true, 'requested'],
+] as const)('a release of what was made a moment ago waits for %s', async (_what, isUnknown, released) => {
+  const { region, call, request } = await iamThat(({ action }) =>
+    action.startsWith('Get') || isUnknown(action) ? unknown : queryAnswer(action, ''),
+  );
+  const identity = { ...request('identity.identity', WITH_SECRETS), handle: { madeAt: call.clock.now() } };
+  expect(await releaseIdentity(region, identity, call)).toBe(released);
+});
+
 /** What somebody else may hang on a role. */
 const OTHER = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:ListAllMyBuckets', Resource: '*' }] };
 

@@ -4,6 +4,7 @@ import {
   CreateRoleCommand,
   DeleteInstanceProfileCommand,
   DeleteRoleCommand,
+  type DeleteRoleCommandOutput,
   DeleteRolePolicyCommand,
   DetachRolePolicyCommand,
   GetInstanceProfileCommand,
@@ -82,7 +83,8 @@ export async function releaseIdentity(
 ): Promise<'requested' | 'absent'> {
   if (secretsOf(target).length === 0) return 'absent';
   const answer = await removeIdentity(cloud, roleName(target.spin, target.key), call);
-  return answer === 'absent' && asked.mayBeHidden(target, call) ? 'requested' : answer;
+  // What was never seen may still be on its way; what was deleted before our eyes is not.
+  return answer === 'destroyed' || (answer === 'absent' && !asked.mayBeHidden(target, call)) ? 'absent' : 'requested';
 }
 
 /** Roles and instance profiles are of the account, not of a region: ask for them in one region only. @throws Fault */
@@ -155,7 +157,7 @@ export async function ownIdentity(cloud: Cloud, found: Found, call: Call): Promi
 export async function reclaimIdentity(cloud: Cloud, found: Found, call: Call): Promise<'requested' | 'absent'> {
   const name = handleText(found.handle, 'role');
   if (name === undefined) throw new InternalError(`${found.what} was found without a name`);
-  return removeIdentity(cloud, name, call);
+  return (await removeIdentity(cloud, name, call)) === 'requested' ? 'requested' : 'absent';
 }
 
 function secretsOf({ desire }: Target): readonly string[] {
@@ -218,26 +220,30 @@ async function lookAt(
   };
 }
 
-/** Takes both apart, whatever half of them is there, and looks whether they are gone. */
-async function removeIdentity(cloud: Cloud, name: string, call: Call): Promise<'requested' | 'absent'> {
+/**
+ * Takes both apart, whatever half of them is there, and looks whether they are gone. `destroyed`: both were there and are gone. `absent`:
+ * one of them was not there, and neither is now. `requested`: AWS has taken the deletion and still shows one.
+ */
+async function removeIdentity(cloud: Cloud, name: string, call: Call): Promise<'destroyed' | 'absent' | 'requested'> {
   const [profile, role] = [{ InstanceProfileName: name }, { RoleName: name }];
   await unless(GONE, () => cloud.send(IAMClient, new RemoveRoleFromInstanceProfileCommand({ ...profile, ...role }), call));
-  await Promise.all([
+  const [profileDeleted] = await Promise.all([
     unless(GONE, () => cloud.send(IAMClient, new DeleteInstanceProfileCommand(profile), call)),
     unless(GONE, () => cloud.send(IAMClient, new DeleteRolePolicyCommand({ ...role, PolicyName: POLICY }), call)),
   ]);
-  await unless(GONE, () => deleteRole(cloud, name, call));
+  const roleDeleted = await unless(GONE, () => deleteRole(cloud, name, call));
   const left = await Promise.all([
     unless(GONE, () => cloud.send(IAMClient, new GetRoleCommand(role), call)),
     unless(GONE, () => cloud.send(IAMClient, new GetInstanceProfileCommand(profile), call)),
   ]);
-  return left.every((answer) => answer === undefined) ? 'absent' : 'requested';
+  if (left.some((answer) => answer !== undefined)) return 'requested';
+  return profileDeleted === undefined || roleDeleted === undefined ? 'absent' : 'destroyed';
 }
 
 /** A role that others hung policies on is in their way, not in ours: it was made for this spin alone. */
-async function deleteRole(cloud: Cloud, RoleName: string, call: Call): Promise<void> {
+async function deleteRole(cloud: Cloud, RoleName: string, call: Call): Promise<DeleteRoleCommandOutput> {
   try {
-    await cloud.send(IAMClient, new DeleteRoleCommand({ RoleName }), call);
+    return await cloud.send(IAMClient, new DeleteRoleCommand({ RoleName }), call);
   } catch (thrown) {
     if (!isClass(thrown, 'DeleteConflict')) throw thrown;
     const [attached, inline] = await Promise.all([
@@ -252,7 +258,7 @@ async function deleteRole(cloud: Cloud, RoleName: string, call: Call): Promise<v
         unless(GONE, () => cloud.send(IAMClient, new DeleteRolePolicyCommand({ RoleName, PolicyName }), call)),
       ),
     ]);
-    await cloud.send(IAMClient, new DeleteRoleCommand({ RoleName }), call);
+    return cloud.send(IAMClient, new DeleteRoleCommand({ RoleName }), call);
   }
 }
 
