@@ -189,6 +189,25 @@ describe('prices on AWS', () => {
     expect(list.asked.length).toBe(asked);
   });
 
+  it('are not said to be old, or unknown, for what another spec once asked for', async () => {
+    const clock = new ManualClock(Date.UTC(2026, 10, 23));
+    const { open, call, list } = await world({ clock, settings: { prices: { 'm5.large': 1 } } });
+    await open().quote(specOf(service()), call);
+    list.mode = 'nothing';
+    await open().quote(specOf(service({ instanceTypes: ['z9.huge'] })), call);
+    list.mode = 'prices';
+    await clock.advance(3 * DAY);
+    const book = open();
+    const other = service({ instanceTypes: ['m5.large'] });
+    await book.quote(specOf(other), call);
+    expect(book.check(clock.now())).toEqual({ name: 'prices', ok: true, detail: 'of 2026-11-26' });
+    // Nor for what this process asked for first.
+    list.mode = 'page';
+    await book.quote(specOf(service()), call);
+    await book.quote(specOf(other), call);
+    expect(book.check(clock.now()).detail).toBe('of 2026-11-26');
+  });
+
   it('hold a plan up for five seconds at most', async () => {
     const clock = new ManualClock(Date.UTC(2026, 10, 23));
     const { open, call, list } = await world({ clock });

@@ -41,7 +41,7 @@ export interface PriceBook {
   price(shape: Shape): Known<NanoUsd>;
   /** Of one instance of the service on a machine that it got: another type than the first, or on demand where it asked for spot. */
   machinePrice(service: ServiceSpec, machine: { readonly type: string; readonly spot: boolean }): Known<NanoUsd>;
-  /** Where the prices come from, how old they are, and which are missing. */
+  /** How old the prices are that were quoted last, and which of them are missing. */
   check(now: number): Check;
 }
 
@@ -57,6 +57,8 @@ interface Item {
 export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
   const { prices } = options.settings;
   let known: PriceEntries = {};
+  /** What was quoted last: the file also has what other specs asked for, long ago perhaps. */
+  let quoted: readonly string[] = [];
   let region = '';
 
   const valueOf = (name: string, configured = name): Known<number> => prices[configured] ?? known[name]?.value ?? 'unknown';
@@ -139,6 +141,7 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
     async quote(spec, call, onWait) {
       region = await clouds.region(spec.region);
       const items = itemsOf(spec).filter(({ configured }) => configured === undefined || prices[configured] === undefined);
+      quoted = items.map(({ name }) => name);
       if (items.length === 0) return;
       const file = priceFile(options, region);
       known = await readPrices(file);
@@ -176,9 +179,8 @@ export function openPrices(clouds: Clouds, options: AwsOptions): PriceBook {
     machinePrice: (service, { type, spot }) => instance(service, type, spot),
 
     check(now) {
-      const entries = Object.entries(known);
-      const missing = entries.filter(([, { value }]) => value === undefined).map(([name]) => name);
-      const oldest = Math.min(now, ...entries.filter(([, { value }]) => value !== undefined).map(([, { at }]) => at));
+      const missing = quoted.filter((name) => known[name]?.value === undefined);
+      const oldest = Math.min(now, ...quoted.flatMap((name) => (known[name]?.value === undefined ? [] : [known[name].at])));
       const stale = now - oldest > VALID_MS ? `; the price list could not be asked since ${isoTime(oldest)}` : '';
       const without = missing.length === 0 ? '' : `; unknown: ${missing.join(', ')} (say them in aws.prices)`;
       return { name: 'prices', ok: true, detail: `of ${isoTime(oldest).slice(0, 10)}${stale}${without}` };
