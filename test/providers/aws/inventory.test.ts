@@ -1,7 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeIncarnation, parseSpinId } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
-import type { Found, Unasked } from '../../../src/providers/provider.ts';
+import { openRegion, type Region } from '../../../src/providers/aws/region.ts';
+import { inventory, mark, own, reclaim } from '../../../src/providers/aws/sweep/inventory.ts';
+import type { Call, Found, SpinRef, Unasked } from '../../../src/providers/provider.ts';
+import { ManualClock } from '../../fakes/clock.ts';
+import { ec2Answer, startEndpoint } from './client/endpoint.ts';
+import { dataWorld } from './data-world.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
 describe('what AWS has of us, with no record', () => {
@@ -148,6 +153,64 @@ describe('what AWS has of us, with no record', () => {
     await expect(world.provider.inventory({}, world.call)).rejects.toMatchObject({ kind: 'denied' });
   });
 });
+
+describe('regions', () => {
+  const NAMES = ['us-east-1', 'eu-west-1', 'eu-central-1'];
+  type Begin = (regions: readonly Region[], found: readonly Found[], call: Call) => Promise<unknown>;
+
+  test.each<[string, Begin]>([
+    ['listed', (regions, _found, call) => inventory(regions, {}, call)],
+    ['marked in', (regions, found, call) => mark(regions, found, 1_000, call)],
+    ['taken over in', own],
+    ['swept', reclaim],
+  ])('are %s staggered: each begins 50 ms after the one before', async (_what, begin) => {
+    const endpoint = await startEndpoint(() => 'silent');
+    onTestFinished(() => endpoint.close());
+    const clock = new ManualClock();
+    const { clouds, call, spin } = dataWorld({ url: endpoint.url, clock });
+    const stop = new AbortController();
+    const stoppable = { ...call, signal: stop.signal };
+    const found = NAMES.map((region, nth) => machineIn(spin, region, `i-${nth}`));
+    const done = begin(
+      NAMES.map((name) => openRegion(clouds.in(name), call)),
+      found,
+      stoppable,
+    ).catch(() => 'stopped');
+    const asked = () => [...new Set(endpoint.asked.map(({ headers }) => String(headers.authorization).split('/')[2]))];
+    for (const nth of NAMES.keys()) {
+      await vi.waitFor(() => expect(asked()).toEqual(NAMES.slice(0, nth + 1)));
+      await clock.advance(49);
+      // Whatever else had begun would have arrived by then.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      expect(asked()).toEqual(NAMES.slice(0, nth + 1));
+      await clock.advance(1);
+    }
+    stop.abort(new Error('enough'));
+    expect(await done).toBe('stopped');
+  });
+
+  test('in which there is nothing to do hold up no other', async () => {
+    const endpoint = await startEndpoint(() => ec2Answer('CreateTags', '<return>true</return>'));
+    onTestFinished(() => endpoint.close());
+    const { clouds, call, spin } = dataWorld({ url: endpoint.url, clock: new ManualClock() });
+    const regions = NAMES.map((name) => openRegion(clouds.in(name), call));
+    await mark(regions, [machineIn(spin, 'eu-central-1', 'i-1')], 1_000, call);
+    expect(endpoint.asked.map(({ action }) => action)).toEqual(['CreateTags']);
+  });
+});
+
+function machineIn({ id, incarnation }: SpinRef, region: string, machine: string): Found {
+  return {
+    provider: 'aws',
+    id,
+    incarnation,
+    resource: 'service.web@1',
+    kind: 'service',
+    what: machine,
+    place: { region },
+    handle: { machine },
+  };
+}
 
 /** Two instances, their firewall and a volume, owned by `state`. */
 async function bringUp(world: AwsWorld, state?: string): Promise<void> {

@@ -22,16 +22,35 @@ import {
 } from './sweep.ts';
 import { listVolumes, reclaimVolume } from '../data/volumes.ts';
 
-/** Regions are asked one after the other in this time, so that a sweep over all of them does not ask all at one moment. */
+/** Each region is begun so much later than the one before, so that work on all of them does not ask all at one moment. */
 const STAGGER_MS = 50;
+
+/** Begins in one region after the other. */
+function staggered<Part, T>(parts: readonly Part[], call: Call, begin: (part: Part, index: number) => Promise<T>): readonly Promise<T>[] {
+  return parts.map(async (part, index) => {
+    if (index > 0) await call.clock.sleep(index * STAGGER_MS, call.signal);
+    return begin(part, index);
+  });
+}
+
+/** Regions, each with what was found there; those that have nothing are left out, and what lives in none goes with the first. */
+function partsOf(
+  regions: readonly Region[],
+  found: readonly Found[],
+): readonly { readonly region: Region; readonly here: readonly Found[] }[] {
+  const [home] = regions;
+  return regions.flatMap((region) => {
+    const here = found.filter(({ place }) => (place?.region === undefined ? region === home : place.region === region.cloud.region));
+    return here.length === 0 ? [] : [{ region, here }];
+  });
+}
 
 /**
  * Everything of ours, from the provider alone, in every region: it is complete, or it throws.
  * @throws Fault of the first region or service that could not be asked, but for what lies beyond the config
  */
 export async function inventory(regions: readonly Region[], scope: InventoryScope, call: Call): Promise<readonly Found[]> {
-  const perRegion = regions.map(async (region, index) => {
-    if (index > 0) await call.clock.sleep(index * STAGGER_MS, call.signal);
+  const perRegion = staggered(regions, call, async (region, index) => {
     const { settings } = region.cloud.options;
     const lists = [
       listInstances(region, scope, call),
@@ -82,12 +101,7 @@ async function ifImplemented(list: Promise<readonly Found[]>): Promise<readonly 
  * @throws Fault of the first that could not be asked to go, when all others were
  */
 export async function reclaim(regions: readonly Region[], found: readonly Found[], call: Call): Promise<'requested' | 'absent'> {
-  const [home] = regions;
-  const answers = regions.map((region) => {
-    const here = found.filter(({ place }) => (place?.region === undefined ? region === home : place.region === region.cloud.region));
-    return reclaimIn(region, here, call);
-  });
-  const settled = await Promise.allSettled(answers);
+  const settled = await Promise.allSettled(staggered(partsOf(regions, found), call, ({ region, here }) => reclaimIn(region, here, call)));
   for (const one of settled) if (one.status === 'rejected') throw one.reason;
   return settled.every((one) => one.status === 'fulfilled' && one.value === 'absent') ? 'absent' : 'requested';
 }
@@ -138,25 +152,16 @@ function once(found: readonly Found[], name: string): readonly Found[] {
 
 /** Marks what EC2 has, which is what costs; `since` undefined takes the marks away. @throws Fault */
 export async function mark(regions: readonly Region[], found: readonly Found[], since: number | undefined, call: Call): Promise<void> {
-  await Promise.all(
-    regions.map((region) =>
-      retag(region, inRegion(region, found), since === undefined ? {} : orphanMark(since), since === undefined ? [OWNED.orphan] : [], call),
-    ),
-  );
+  const [put, drop] = since === undefined ? [{}, [OWNED.orphan]] : [orphanMark(since), []];
+  await Promise.all(staggered(partsOf(regions, found), call, ({ region, here }) => retag(region, here, put, drop, call)));
 }
 
 /** Makes things those of this state location, and no orphans. @throws Fault */
 export async function own(regions: readonly Region[], found: readonly Found[], call: Call): Promise<void> {
-  const [home] = regions;
   await Promise.all(
-    regions.map(async (region) => {
-      const { cloud } = region;
-      await retag(region, inRegion(region, found), { [OWNED.state]: cloud.options.stateTag }, [OWNED.orphan], call);
-      const others = found.filter(({ place, ...thing }) => {
-        const here = place?.region === undefined ? region === home : place.region === cloud.region;
-        return here && taggable({ ...thing }).length === 0;
-      });
-      for (const thing of others) await ownOther(region, thing, call);
+    staggered(partsOf(regions, found), call, async ({ region, here }) => {
+      await retag(region, here, { [OWNED.state]: region.cloud.options.stateTag }, [OWNED.orphan], call);
+      for (const thing of here.filter((one) => taggable(one).length === 0)) await ownOther(region, thing, call);
     }),
   );
 }
@@ -180,8 +185,4 @@ async function ownOther({ cloud }: Region, thing: Found, call: Call): Promise<vo
     case 'process':
     case 'folder':
   }
-}
-
-function inRegion(region: Region, found: readonly Found[]): readonly Found[] {
-  return found.filter((thing) => thing.place?.region === region.cloud.region && taggable(thing).length > 0);
 }
