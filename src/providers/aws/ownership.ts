@@ -1,7 +1,7 @@
-import { isoTime } from '../../core/clock.ts';
+import { isoTime, parseTime } from '../../core/clock.ts';
 import { type Incarnation, isIncarnation, isSpinId, type SpinId } from '../../core/ids.ts';
 import { OWNED, type Tags } from '../../core/tags.ts';
-import type { CreateRequest, InventoryScope } from '../provider.ts';
+import type { CreateRequest, Found, InventoryScope } from '../provider.ts';
 
 /** A tag in the form that EC2, SSM, IAM, ELB and RDS share. */
 export interface TagEntry {
@@ -37,4 +37,15 @@ export function ownerOf(tags: Tags): Owner | undefined {
 /** True where an inventory of this scope lists what the owner has; `stateTag` is that of this process. */
 export function inScope(owner: Pick<Owner, 'id' | 'state'>, scope: InventoryScope, stateTag: string): boolean {
   return (scope.id === undefined || owner.id === scope.id) && (scope.everyone === true || owner.state === stateTag);
+}
+
+/** The mark of an orphan, as tags to put on and to take off; `since` undefined takes it away. */
+export function orphanMark(since: number | undefined): { readonly put: Tags; readonly drop: readonly string[] } {
+  return since === undefined ? { put: {}, drop: [OWNED.orphan] } : { put: { [OWNED.orphan]: isoTime(since) }, drop: [] };
+}
+
+/** What an inventory says of a thing that can be marked, as `mark` stands there. */
+export function markedSince(mark: string | undefined): Pick<Found, 'marks' | 'orphanSince'> {
+  const since = parseTime(mark ?? '');
+  return { marks: true, ...(Number.isNaN(since) ? {} : { orphanSince: since }) };
 }

@@ -17,6 +17,7 @@ import {
   reclaimDatabase,
   releaseDatabase,
 } from '../../../src/providers/aws/data/databases.ts';
+import { mark } from '../../../src/providers/aws/sweep/inventory.ts';
 import type { DatabaseSpec } from '../../../src/spec/spec.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
@@ -223,6 +224,8 @@ describeWithMoto('a database, against moto', (moto) => {
     const handle = await createDatabase(cloud, groups, database, call);
     const found = await listDatabases(cloud, {}, call);
     expect(found.map(({ what }) => what.split(' ')[0])).toEqual(['database', 'subnet']);
+    await mark([region], found, 1_000, call);
+    expect((await listDatabases(cloud, {}, call)).map(({ orphanSince }) => orphanSince)).toEqual([1_000, 1_000]);
     expect(await releaseDatabase(region, database, call)).toBe('requested');
     expect(await releaseDatabase(region, aged(database, handle), call)).toBe('absent');
     expect(await listDatabases(cloud, {}, call)).toEqual([]);
@@ -236,8 +239,16 @@ describeWithMoto('a database, against moto', (moto) => {
     expect(await listDatabases(mine.cloud, {}, mine.call)).toEqual([]);
     const [found] = await listDatabases(mine.cloud, { everyone: true }, mine.call);
     if (found === undefined) throw new Error('not found');
-    await ownDatabase(mine.cloud, found, mine.call);
-    expect(await listDatabases(mine.cloud, {}, mine.call)).toMatchObject([{ id: 'web', resource: 'database.db@1', kind: 'database' }]);
+    await mark([theirs.region], [found], 1_000, theirs.call);
+    const [marked = found] = await listDatabases(theirs.cloud, {}, theirs.call);
+    expect(marked).toMatchObject({ marks: true, orphanSince: 1_000 });
+    await mark([theirs.region], [found], undefined, theirs.call);
+    expect((await listDatabases(theirs.cloud, {}, theirs.call))[0]).not.toHaveProperty('orphanSince');
+    await mark([theirs.region], [found], 1_000, theirs.call);
+    await ownDatabase(mine.cloud, marked, mine.call);
+    const owned = await listDatabases(mine.cloud, {}, mine.call);
+    expect(owned).toMatchObject([{ id: 'web', resource: 'database.db@1', kind: 'database' }]);
+    expect(owned[0]).not.toHaveProperty('orphanSince');
     expect(await reclaimDatabase(mine.region, found, mine.call)).toBe('requested');
     expect(await reclaimDatabase(mine.region, found, mine.call)).toBe('absent');
     expect(moto().proxy.calls.find(({ action }) => action === 'DeleteDBInstance')?.params['FinalDBSnapshotIdentifier']).toBe(

@@ -9,6 +9,7 @@ import {
   releaseIdentity,
 } from '../../../src/providers/aws/data/identity.ts';
 import { profileFor } from '../../../src/providers/aws/data/profile.ts';
+import { mark } from '../../../src/providers/aws/sweep/inventory.ts';
 import { clientsOf } from '../../fakes/moto/clients.ts';
 import { describeWithMoto } from '../../fakes/moto/suite.ts';
 import { type Answer, type Asked, queryAnswer, queryError, startEndpoint } from './client/endpoint.ts';
@@ -114,7 +115,22 @@ describeWithMoto('the identity of a spin, against moto', (moto) => {
     ]);
     const all = await listIdentities(mine.cloud, { everyone: true }, mine.call);
     expect(all).toHaveLength(4);
+    await mark([mine.region], found, 1_000, mine.call);
+    // Lists of profiles show nothing that could tell: the role speaks for both.
+    const marksOf = async () =>
+      (await listIdentities(mine.cloud, { id: mine.spin.id }, mine.call)).map(({ marks, orphanSince }) => [marks, orphanSince]);
+    expect(await marksOf()).toEqual([
+      [true, 1_000],
+      [undefined, undefined],
+    ]);
+    await mark([mine.region], found, undefined, mine.call);
+    expect(await marksOf()).toEqual([
+      [true, undefined],
+      [undefined, undefined],
+    ]);
+    await mark([theirs.region], await listIdentities(theirs.cloud, {}, theirs.call), 1_000, theirs.call);
     for (const other of all) await ownIdentity(mine.cloud, other, mine.call);
+    expect((await listIdentities(mine.cloud, {}, mine.call)).some(({ orphanSince }) => orphanSince !== undefined)).toBe(false);
     expect(await listIdentities(mine.cloud, {}, mine.call)).toHaveLength(4);
     for (const one of all) await reclaimIdentity(mine.cloud, one, mine.call);
     expect(await listIdentities(mine.cloud, { everyone: true }, mine.call)).toEqual([]);

@@ -16,7 +16,7 @@ import {
   reclaimRoute,
   releaseRoute,
 } from '../../../src/providers/aws/register/routes.ts';
-import { inventory, reclaim } from '../../../src/providers/aws/sweep/inventory.ts';
+import { inventory, mark, reclaim } from '../../../src/providers/aws/sweep/inventory.ts';
 import type { CreateRequest, Unasked } from '../../../src/providers/provider.ts';
 import { clientsOf, some } from '../../fakes/moto/clients.ts';
 import { frontListener } from '../../fakes/moto/front.ts';
@@ -180,8 +180,15 @@ describeWithMoto('a route behind a load balancer, against moto', (moto) => {
     expect(await listRoutes(mine.cloud, { id: mine.spin.id }, mine.call)).toHaveLength(1);
     const all = await listRoutes(mine.cloud, { everyone: true }, mine.call);
     expect(all).toHaveLength(2);
-    for (const one of all) await ownRoute(mine.cloud, one, mine.call);
-    expect(await listRoutes(mine.cloud, {}, mine.call)).toHaveLength(2);
+    await mark([mine.region], all, 1_000, mine.call);
+    const marked = await listRoutes(mine.cloud, { everyone: true }, mine.call);
+    expect(marked.map(({ marks, orphanSince }) => [marks, orphanSince])).toEqual([
+      [true, 1_000],
+      [true, 1_000],
+    ]);
+    for (const one of marked) await ownRoute(mine.cloud, one, mine.call);
+    const owned = await listRoutes(mine.cloud, {}, mine.call);
+    expect(owned.map(({ orphanSince }) => orphanSince)).toEqual([undefined, undefined]);
     const bare = dataWorld({ url: moto().proxy.url });
     for (const one of all) expect(await reclaimRoute(bare.cloud, one, bare.call)).toBe('absent');
     expect(await listRoutes(bare.cloud, { everyone: true }, bare.call)).toEqual([]);

@@ -6,11 +6,12 @@ import {
   ListTagsForResourceCommand,
   RDSClient,
 } from '@aws-sdk/client-rds';
+import { OWNED } from '../../../core/tags.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, CreateRequest, Found, InventoryScope } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
-import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
+import { creationTags, inScope, markedSince, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 
 /** Where the config names subnets, a restored database lives in their VPC, which takes a subnet group; else RDS uses the default VPC's. */
@@ -77,6 +78,7 @@ async function foundOf(
       what: `subnet group ${name}`,
       place,
       tags,
+      ...markedSince(tags[OWNED.orphan]),
       handle: { subnetGroup: name, arn },
     },
   ];

@@ -4,6 +4,7 @@ import {
   type DBInstance,
   DescribeDBInstancesCommand,
   RDSClient,
+  RemoveTagsFromResourceCommand,
   RestoreDBInstanceFromDBSnapshotCommand,
 } from '@aws-sdk/client-rds';
 import { isoTime } from '../../../core/clock.ts';
@@ -19,7 +20,7 @@ import { isClass, unless } from '../fault-class.ts';
 import type { Groups } from '../network/groups.ts';
 import { databaseIdentifier, finalSnapshotName } from '../names.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
-import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
+import { creationTags, inScope, markedSince, orphanMark, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import type { Region } from '../region.ts';
 
@@ -136,7 +137,6 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
     const owner = ownerOf(tags);
     const identifier = instance.DBInstanceIdentifier;
     if (identifier === undefined || owner === undefined || !inScope(owner, scope, stateTag)) return [];
-    const since = Date.parse(tags[OWNED.orphan] ?? '');
     const { [FINAL_SNAPSHOT]: name } = tags;
     const snapshot = name === undefined || !canBeSaved(instance.DBInstanceStatus) ? '' : `; final snapshot ${name}`;
     return [
@@ -150,7 +150,7 @@ export async function listDatabases(cloud: Cloud, scope: InventoryScope, call: C
         ...(instance.InstanceCreateTime === undefined ? {} : { createdAt: instance.InstanceCreateTime.getTime() }),
         place: { region: cloud.region },
         tags,
-        ...(Number.isNaN(since) ? {} : { orphanSince: since }),
+        ...markedSince(tags[OWNED.orphan]),
         handle: { database: identifier, arn: instance.DBInstanceArn },
       },
     ];
@@ -201,6 +201,17 @@ export async function moveDatabaseDeadlines(cloud: Cloud, spin: SpinRef, deadlin
 export async function ownDatabase(cloud: Cloud, found: Found, call: Call): Promise<void> {
   const arn = handleText(found.handle, 'arn');
   if (arn !== undefined) await tagDatabase(cloud, arn, { [OWNED.state]: cloud.options.stateTag }, call);
+  if (found.orphanSince !== undefined) await markDatabase(cloud, found, undefined, call);
+}
+
+/** Marks a database, or its subnet group, as an orphan since then, or takes the mark away. @throws Fault */
+export async function markDatabase(cloud: Cloud, found: Found, since: number | undefined, call: Call): Promise<void> {
+  const ResourceName = handleText(found.handle, 'arn');
+  if (ResourceName === undefined) throw new InternalError(`${found.what} was found without an ARN`);
+  const { put, drop } = orphanMark(since);
+  if (since !== undefined) return tagDatabase(cloud, ResourceName, put, call);
+  const command = new RemoveTagsFromResourceCommand({ ResourceName, TagKeys: [...drop] });
+  await unless([...GONE, 'DBSubnetGroupNotFound'], () => cloud.send(RDSClient, command, call));
 }
 
 function desireOf({ desire, key }: Target): DatabaseSpec {
@@ -238,7 +249,7 @@ async function begin(cloud: Cloud, request: CreateRequest, { source }: DatabaseS
 
 async function tagDatabase(cloud: Cloud, ResourceName: string, tags: Tags, call: Call): Promise<void> {
   const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-  await unless(GONE, () => cloud.send(RDSClient, new AddTagsToResourceCommand({ ResourceName, Tags }), call));
+  await unless([...GONE, 'DBSubnetGroupNotFound'], () => cloud.send(RDSClient, new AddTagsToResourceCommand({ ResourceName, Tags }), call));
 }
 
 /** Those of these names, which need not exist; all of the region where none is given. */

@@ -20,6 +20,7 @@ import {
   TagRoleCommand,
   UpdateRoleCommand,
 } from '@aws-sdk/client-iam';
+import { isoTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
 import type { SpinId } from '../../../core/ids.ts';
 import { OWNED } from '../../../core/tags.ts';
@@ -31,13 +32,13 @@ import { instancePolicy, trustPolicy } from './identity-policy.ts';
 import { partitionOf, roleName, spinOfPath, spinPath } from '../names.ts';
 import { onceKnown } from '../not-yet.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
-import { creationTags, inScope, tagsFrom } from '../ownership.ts';
+import { creationTags, inScope, markedSince, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import type { Region } from '../region.ts';
 
 /**
  * The role that the instances of a spin run under: a role and an instance profile of one name, under a path that tells whose they are
- * (`/spin/ID/INCARNATION/`); the role's description names the state location, as lists of roles show no tags. Made only where the spin
+ * (`/spin/ID/INCARNATION/`); the role's description names the state location, and bears the mark of an orphan, as lists of roles show no tags. Made only where the spin
  * has secrets.
  */
 
@@ -103,16 +104,24 @@ export async function listIdentities(cloud: Cloud, scope: InventoryScope, call: 
   ]);
   const states = new Map(roles.map(({ RoleName, Description }) => [RoleName, stateIn(Description)]));
   const things = [
-    ...roles.map((role) => ({ what: 'role', path: role.Path, name: role.RoleName, createdAt: role.CreateDate })),
+    ...roles.map((role) => ({
+      what: 'role',
+      path: role.Path,
+      name: role.RoleName,
+      createdAt: role.CreateDate,
+      marked: markedSince(markIn(role.Description)),
+    })),
     ...profiles.map(({ Path, InstanceProfileName, CreateDate }) => ({
       what: 'instance profile',
       path: Path,
       name: InstanceProfileName,
       createdAt: CreateDate,
+      // Nothing that a list of profiles shows can be changed: the role speaks for both.
+      marked: {},
     })),
   ];
   const found = await Promise.all(
-    things.map(async ({ what, path = '', name = '', createdAt }): Promise<Found[]> => {
+    things.map(async ({ what, path = '', name = '', createdAt, marked }): Promise<Found[]> => {
       const spin = spinOfPath(path);
       if (spin === undefined || (scope.id !== undefined && spin.id !== scope.id)) return [];
       // A profile whose role somebody else deleted, and a role that somebody described anew, are asked for their tags; there are few.
@@ -128,6 +137,7 @@ export async function listIdentities(cloud: Cloud, scope: InventoryScope, call: 
           what: `${what} ${name}`,
           ...(createdAt === undefined ? {} : { createdAt: createdAt.getTime() }),
           place: { account },
+          ...marked,
           handle: { role: name },
         },
       ];
@@ -136,7 +146,15 @@ export async function listIdentities(cloud: Cloud, scope: InventoryScope, call: 
   return found.flat();
 }
 
-/** Makes a role and its profile those of this state location. @throws Fault */
+/** Marks a role as an orphan since then, or takes the mark away. @throws Fault */
+export async function markIdentity(cloud: Cloud, found: Found, since: number | undefined, call: Call): Promise<void> {
+  if (found.marks !== true) return;
+  const RoleName = handleText(found.handle, 'role');
+  const command = new UpdateRoleCommand({ RoleName, Description: described(found.id, cloud.options.stateTag, since) });
+  await unless(GONE, () => cloud.send(IAMClient, command, call));
+}
+
+/** Makes a role and its profile those of this state location, and no orphans. @throws Fault */
 export async function ownIdentity(cloud: Cloud, found: Found, call: Call): Promise<void> {
   const name = handleText(found.handle, 'role');
   const Tags = [{ Key: OWNED.state, Value: cloud.options.stateTag }];
@@ -262,12 +280,17 @@ async function deleteRole(cloud: Cloud, RoleName: string, call: Call): Promise<D
   }
 }
 
-function described(id: SpinId, stateTag: string): string {
-  return `Instances of spin ${id}, state ${stateTag}`;
+function described(id: SpinId, stateTag: string, orphanSince?: number): string {
+  const mark = orphanSince === undefined ? '' : `, orphan since ${isoTime(orphanSince)}`;
+  return `Instances of spin ${id}, state ${stateTag}${mark}`;
 }
 
 function stateIn(description: string | undefined): string | undefined {
-  return / state (\w+)$/.exec(description ?? '')?.[1];
+  return / state (\w+)(?:, orphan since \S+)?$/.exec(description ?? '')?.[1];
+}
+
+function markIn(description: string | undefined): string | undefined {
+  return /, orphan since (\S+)$/.exec(description ?? '')?.[1];
 }
 
 async function stateOfRole(cloud: Cloud, RoleName: string, call: Call): Promise<string | undefined> {

@@ -16,7 +16,7 @@ import type { Call, CreateRequest, Found, Handle, InventoryScope, Observation, S
 import type { Cloud } from '../cloud.ts';
 import { isClass, unless } from '../fault-class.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
-import { creationTags, inScope, ownerOf, tagsFrom } from '../ownership.ts';
+import { creationTags, inScope, markedSince, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import type { Region } from '../region.ts';
 import { turnOf } from '../round.ts';
@@ -134,8 +134,7 @@ export async function listVolumes(cloud: Cloud, scope: InventoryScope, call: Cal
         ...(volume.CreateTime === undefined ? {} : { createdAt: volume.CreateTime.getTime() }),
         place: { region: cloud.region },
         tags,
-        marks: true,
-        ...orphanOf(tags[OWNED.orphan]),
+        ...markedSince(tags[OWNED.orphan]),
         handle: { volume: volume.VolumeId },
       },
     ];
@@ -280,9 +279,4 @@ function noZone(region: string): Fault {
 
 function exhausted(fault: Fault): Fault {
   return new Fault(fault.kind, fault.class, fault.message, { cause: fault, exhausted: true });
-}
-
-function orphanOf(mark: string | undefined): { readonly orphanSince?: number } {
-  const since = Date.parse(mark ?? '');
-  return Number.isNaN(since) ? {} : { orphanSince: since };
 }

@@ -6,6 +6,7 @@ import {
   DescribeListenersCommand,
   DescribeRulesCommand,
   ElasticLoadBalancingV2Client,
+  RemoveTagsCommand,
   type Rule,
   type RuleCondition,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
@@ -20,7 +21,7 @@ import { isClass, unless } from '../fault-class.ts';
 import { type Listener, listenerOf } from './listener.ts';
 import { targetGroupFolder, targetGroupName } from '../names.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
-import { creationTags, inScope, ownerOf } from '../ownership.ts';
+import { creationTags, inScope, markedSince, orphanMark, ownerOf } from '../ownership.ts';
 import { allPages } from '../pages.ts';
 import type { Region } from '../region.ts';
 import { makeTargetGroup, targetGroupNamed, targetGroupsIn } from './target-groups.ts';
@@ -88,7 +89,6 @@ export async function listRoutes(cloud: Cloud, scope: InventoryScope, call: Call
   return (await targetGroupsIn(cloud, targetGroupFolder(scope.id), call)).flatMap(({ group, arn, tags }): Found[] => {
     const owner = ownerOf(tags);
     if (owner === undefined || !inScope(owner, scope, cloud.options.stateTag)) return [];
-    const since = Date.parse(tags[OWNED.orphan] ?? '');
     return [
       {
         provider: 'aws',
@@ -99,7 +99,7 @@ export async function listRoutes(cloud: Cloud, scope: InventoryScope, call: Call
         what: `target group ${group.TargetGroupName}`,
         place: { region: cloud.region },
         tags,
-        ...(Number.isNaN(since) ? {} : { orphanSince: since }),
+        ...markedSince(tags[OWNED.orphan]),
         handle: { targetGroup: arn, balancers: group.LoadBalancerArns ?? [] },
       },
     ];
@@ -125,6 +125,19 @@ export async function ownRoute(cloud: Cloud, found: Found, call: Call): Promise<
     Tags: [{ Key: OWNED.state, Value: cloud.options.stateTag }],
   });
   await cloud.send(ElasticLoadBalancingV2Client, command, call);
+  if (found.orphanSince !== undefined) await markRoute(cloud, found, undefined, call);
+}
+
+/** Marks a target group as an orphan since then, or takes the mark away. @throws Fault */
+export async function markRoute(cloud: Cloud, found: Found, since: number | undefined, call: Call): Promise<void> {
+  const ResourceArns = [targetGroupIn(found)];
+  const { put, drop } = orphanMark(since);
+  const Tags = Object.entries(put).map(([Key, Value]) => ({ Key, Value }));
+  await unless(['TargetGroupNotFound'], () =>
+    Tags.length > 0
+      ? cloud.send(ElasticLoadBalancingV2Client, new AddTagsCommand({ ResourceArns, Tags }), call)
+      : cloud.send(ElasticLoadBalancingV2Client, new RemoveTagsCommand({ ResourceArns, TagKeys: [...drop] }), call),
+  );
 }
 
 function targetGroupIn(found: Found): string {

@@ -1,25 +1,16 @@
 import { OWNED } from '../../../core/tags.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, Found, InventoryScope } from '../../provider.ts';
-import { listDatabases, ownDatabase, reclaimDatabase } from '../data/databases.ts';
+import { listDatabases, markDatabase, ownDatabase, reclaimDatabase } from '../data/databases.ts';
 import { unless } from '../fault-class.ts';
-import { listIdentities, ownIdentity, reclaimIdentity } from '../data/identity.ts';
+import { listIdentities, markIdentity, ownIdentity, reclaimIdentity } from '../data/identity.ts';
 import { handleText } from '../observing.ts';
 import type { Region } from '../region.ts';
-import { listRoutes, ownRoute, reclaimRoute } from '../register/routes.ts';
+import { orphanMark } from '../ownership.ts';
+import { listRoutes, markRoute, ownRoute, reclaimRoute } from '../register/routes.ts';
 import { listSchedules, ownSchedule, reclaimSchedule } from '../deadline/schedules.ts';
 import { listSecrets, ownSecret, reclaimSecret } from '../data/secrets.ts';
-import {
-  listGroups,
-  listInstances,
-  listInterfaces,
-  orphanMark,
-  reclaimGroups,
-  reclaimInstances,
-  reclaimInterface,
-  retag,
-  taggable,
-} from './sweep.ts';
+import { listGroups, listInstances, listInterfaces, reclaimGroups, reclaimInstances, reclaimInterface, retag, taggable } from './sweep.ts';
 import { listVolumes, reclaimVolume } from '../data/volumes.ts';
 
 /** Each region is begun so much later than the one before, so that work on all of them does not ask all at one moment. */
@@ -150,10 +141,35 @@ function once(found: readonly Found[], name: string): readonly Found[] {
   return [...new Map(found.map((thing) => [handleText(thing.handle, name), thing])).values()];
 }
 
-/** Marks what EC2 has, which is what costs; `since` undefined takes the marks away. @throws Fault */
+/** Marks what shows a mark when it is listed; `since` undefined takes the marks away. @throws Fault */
 export async function mark(regions: readonly Region[], found: readonly Found[], since: number | undefined, call: Call): Promise<void> {
-  const [put, drop] = since === undefined ? [{}, [OWNED.orphan]] : [orphanMark(since), []];
-  await Promise.all(staggered(partsOf(regions, found), call, ({ region, here }) => retag(region, here, put, drop, call)));
+  const { put, drop } = orphanMark(since);
+  await Promise.all(
+    staggered(partsOf(regions, found), call, async ({ region, here }) => {
+      await retag(region, here, put, drop, call);
+      for (const thing of here.filter((one) => taggable(one).length === 0)) await markOther(region, thing, since, call);
+    }),
+  );
+}
+
+async function markOther({ cloud }: Region, thing: Found, since: number | undefined, call: Call): Promise<void> {
+  switch (thing.kind) {
+    case 'identity':
+      return markIdentity(cloud, thing, since, call);
+    case 'database':
+      return markDatabase(cloud, thing, since, call);
+    case 'route':
+      return markRoute(cloud, thing, since, call);
+    // A list of parameters shows no tags, and a schedule bears none.
+    case 'secret':
+    case 'keeper':
+    case 'volume':
+    case 'firewall':
+    case 'service':
+    case 'registration':
+    case 'process':
+    case 'folder':
+  }
 }
 
 /** Makes things those of this state location, and no orphans. @throws Fault */

@@ -1,5 +1,4 @@
 import { DescribeNetworkInterfacesCommand, DeleteNetworkInterfaceCommand, EC2Client, type Filter } from '@aws-sdk/client-ec2';
-import { isoTime, parseTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
 import { OWNED, type Tags } from '../../../core/tags.ts';
 import type { Call, Found, InventoryScope } from '../../provider.ts';
@@ -12,7 +11,7 @@ import { terminate } from '../instances/instances.ts';
 import { describeMachine, isGone } from '../instances/machine.ts';
 import { machinesWith } from '../instances/machines.ts';
 import { handleText } from '../observing.ts';
-import { inScope, type Owner, ownerOf, tagsFrom } from '../ownership.ts';
+import { inScope, markedSince, type Owner, ownerOf, tagsFrom } from '../ownership.ts';
 import { allPages, inParts } from '../pages.ts';
 import type { Region } from '../region.ts';
 import { drain } from '../register/draining.ts';
@@ -145,11 +144,6 @@ export async function retag({ cloud }: Region, found: readonly Found[], tags: Ta
   await changeTags(cloud, found.flatMap(taggable), { put: tags, drop: without }, call);
 }
 
-/** The mark of an orphan. */
-export function orphanMark(since: number): Tags {
-  return { [OWNED.orphan]: isoTime(since) };
-}
-
 /** ID of a thing that EC2 puts tags on; none for what is of other services. */
 export function taggable({ handle }: Found): readonly string[] {
   return ['machine', 'group', 'interface', 'volume'].flatMap((name) => handleText(handle, name) ?? []);
@@ -162,7 +156,6 @@ function filtersOf({ options }: Cloud, { id, everyone }: InventoryScope): { Name
 }
 
 function foundOf({ region }: Cloud, owner: Owner, tags: Tags, account: string | undefined) {
-  const since = parseTime(tags[OWNED.orphan] ?? '');
   return {
     provider: 'aws',
     id: owner.id,
@@ -170,8 +163,7 @@ function foundOf({ region }: Cloud, owner: Owner, tags: Tags, account: string | 
     resource: owner.resource,
     place: { region, ...(account === undefined ? {} : { account }) },
     tags,
-    marks: true as const,
-    ...(Number.isNaN(since) ? {} : { orphanSince: since }),
+    ...markedSince(tags[OWNED.orphan]),
   };
 }
 
