@@ -5,7 +5,10 @@ import type { Call } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Session } from './sessions.ts';
 
-/** Every role allows an hour, and more is not allowed where the caller's own credentials are those of a role ("role chaining"). */
+/**
+ * Every role allows an hour, and more is not allowed where the caller's own credentials are those of a role ("role chaining"). It is not cut
+ * to a TTL: none is known yet, the session serves every spin of the process, and what is past its deadline is ended with it.
+ */
 const SECONDS = 3_600;
 
 /** Credentials that end. */

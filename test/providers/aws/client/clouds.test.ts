@@ -157,6 +157,7 @@ describe('a role', () => {
       RoleSessionName: 'spin-al-ice',
       'Tags.member.1.Key': 'spin:state',
       'Tags.member.1.Value': 'teamstate',
+      DurationSeconds: '3600',
     });
     expect(keyOf(first)).toBe('test');
   });
