@@ -100,13 +100,14 @@ export function openBucket(options: BucketOptions): Bucket {
     }
   };
 
-  let proven = !sender.foreign;
+  let proven = false;
 
   return {
     time,
     get,
 
     async proveConditions(Key) {
+      proven ||= !(await sender.foreign());
       if (proven) return;
       const put = { Bucket, Key, Body: PROBE, ContentType: 'text/plain' };
       await settled(() => sender.send((client, { PutObjectCommand }) => client.send(new PutObjectCommand(put)))).catch(

@@ -7,7 +7,7 @@ import type { ServerTime } from './server-time.ts';
 export interface ClientOptions {
   /** Region of the bucket. Without it, AWS_REGION, then the profile's; whatever it is, S3 tells the right one. */
   readonly region?: string;
-  /** URL of a service that speaks S3; without it, AWS_ENDPOINT_URL_S3, then AWS_ENDPOINT_URL. */
+  /** URL of a service that speaks S3; without it, AWS_ENDPOINT_URL_S3, then AWS_ENDPOINT_URL, then the profile's. */
   readonly endpoint?: string;
   /** Without them, the SDK's default chain. */
   readonly credentials?: NonNullable<S3ClientConfig['credentials']>;
@@ -20,8 +20,8 @@ export type Sdk = Awaited<ReturnType<typeof loadSdk>>;
 
 /** Makes requests through a client of the region that the bucket is in. */
 export interface Sender {
-  /** True where the endpoint is not S3's own: what answers there need not do all that S3 does. */
-  readonly foreign: boolean;
+  /** True where the endpoint is not S3's own, whoever named it: what answers there need not do all that S3 does. */
+  foreign(): Promise<boolean>;
   send<Answer>(request: (client: S3Client, sdk: Sdk) => Promise<Answer>): Promise<Answer>;
 }
 
@@ -61,7 +61,12 @@ export function openSender(options: ClientOptions, time: ServerTime): Sender {
   };
 
   return {
-    foreign: endpoint !== undefined,
+    async foreign() {
+      if (endpoint !== undefined) return true;
+      const { client } = await (opened ??= open(wanted));
+      // The SDK alone knows the profile's: it stands in the config file, for S3 or for all services.
+      return (await client.config.serviceConfiguredEndpoint?.()) !== undefined;
+    },
     async send(request) {
       const current = (opened ??= open(wanted));
       const { client, sdk } = await current;
