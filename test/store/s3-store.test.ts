@@ -103,6 +103,24 @@ describe('a removal whose answer is lost', () => {
     expect(await store.read(id)).toBeUndefined();
   });
 
+  it('has removed the record, too, where every answer is lost', async () => {
+    const { fake, store, version } = await withRecord();
+    failing(fake, 'DeleteObject', 'lost-answer', Infinity);
+    expect(await store.remove(id, version)).toBe('removed');
+    expect(await store.read(id)).toBeUndefined();
+  });
+
+  it('is a failure where the request never arrives, and leaves the record as it was', async () => {
+    const { fake, store, version } = await withRecord();
+    failing(fake, 'DeleteObject', 'lost-request', Infinity);
+    await expect(store.remove(id, version)).rejects.toMatchObject({
+      code: 'state-unwritable',
+      message: expect.stringContaining(`cannot delete s3://${BUCKET}/spins/dev/records/web.json: no answer`),
+    });
+    fake.fault = undefined;
+    expect(await store.read(id)).toEqual({ version, ...fresh });
+  });
+
   it('is a conflict where there is a new record since', async () => {
     const { fake, store, version } = await withRecord();
     const other = openS3(fake.endpoint);
@@ -158,6 +176,22 @@ describe('a service that is not S3', () => {
     expect([...fake.objects(BUCKET).keys()].filter((key) => key.includes('records'))).toEqual([]);
   });
 
+  it('is tried, too, where the profile names it', async () => {
+    const fake = await fakeS3({ ignores: { action: 'PutObject', header: 'if-none-match' } });
+    const folder = mkdtempSync(join(tmpdir(), 'spin-profile-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const config = join(folder, 'config');
+    // A profile of its own: the SDK keeps what it read of a file.
+    writeFileSync(config, `[profile other-service]\nservices = theirs\n[services theirs]\ns3 =\n  endpoint_url = ${fake.endpoint}\n`);
+    vi.stubEnv('AWS_CONFIG_FILE', config);
+    vi.stubEnv('AWS_PROFILE', 'other-service');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const store = createS3Store({ bucket: BUCKET, prefix: '', region: 'eu-west-1', credentials: KEYS, clock: systemClock, env: {} });
+    await expect(store.write(undefined, fresh)).rejects.toMatchObject({
+      message: expect.stringMatching(/this service ignores If-None-Match/),
+    });
+  });
+
   it('is asked once by a process', async () => {
     const { fake, store } = await withRecord();
     expect(fake.requests.filter(isProbe)).toHaveLength(4);
@@ -174,22 +208,6 @@ describe('two conditional requests that meet', () => {
     expect(await store.read(id)).toMatchObject({ version: next, fence: 1 });
     failing(fake, 'DeleteObject', { status: 409, code: 'OperationAborted' }, 2);
     expect(await store.remove(id, next)).toBe('removed');
-  });
-
-  it('is tried, too, where the profile names it', async () => {
-    const fake = await fakeS3({ ignores: { action: 'PutObject', header: 'if-none-match' } });
-    const folder = mkdtempSync(join(tmpdir(), 'spin-profile-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const config = join(folder, 'config');
-    // A profile of its own: the SDK keeps what it read of a file.
-    writeFileSync(config, `[profile other-service]\nservices = theirs\n[services theirs]\ns3 =\n  endpoint_url = ${fake.endpoint}\n`);
-    vi.stubEnv('AWS_CONFIG_FILE', config);
-    vi.stubEnv('AWS_PROFILE', 'other-service');
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const store = createS3Store({ bucket: BUCKET, prefix: '', region: 'eu-west-1', credentials: KEYS, clock: systemClock, env: {} });
-    await expect(store.write(undefined, fresh)).rejects.toMatchObject({
-      message: expect.stringMatching(/this service ignores If-None-Match/),
-    });
   });
 
   it('fail aloud where S3 never says', async () => {

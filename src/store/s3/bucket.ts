@@ -157,10 +157,16 @@ export function openBucket(options: BucketOptions): Bucket {
         await settled(() => sender.send((client, { DeleteObjectCommand }) => client.send(new DeleteObjectCommand(input))));
         return 'removed';
       } catch (thrown) {
-        if (!isLost(thrown)) throw failed('delete', key, thrown);
-        // Sent more than once, and gone: what was to be deleted was deleted.
-        const gone = attemptsOf(thrown) > 1 && (await get(key)) === undefined;
-        return gone ? 'removed' : 'conflict';
+        const lost = isLost(thrown);
+        if (!lost && !mayHaveWorked(thrown)) throw failed('delete', key, thrown);
+        if (lost && attemptsOf(thrown) === 1) return 'conflict';
+        // Sent more than once, or without an answer, and gone: what was to be deleted was deleted.
+        const found = await get(key).catch((second: unknown) => {
+          throw lost ? second : failed('delete', key, thrown);
+        });
+        if (found === undefined) return 'removed';
+        if (!lost && (expected === undefined || found.etag === expected)) throw failed('delete', key, thrown);
+        return 'conflict';
       }
     },
 
