@@ -33,15 +33,17 @@ function configCheck(app: App): Check {
 }
 
 function stateChecks(app: App): readonly Check[] {
-  const { location } = app.store;
+  const { folder } = app.store;
+  // Whether a bucket can be used is told by reading its records.
+  if (folder === undefined) return [];
   try {
-    mkdirSync(location, { recursive: true, mode: 0o700 });
-    accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
-    const space = statfsSync(location);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    const space = statfsSync(folder);
     const free = space.bavail * space.bsize;
     const roomy = free >= LOW_SPACE_BYTES;
     return [
-      { name: 'state', ok: true, detail: location },
+      { name: 'state', ok: true, detail: folder },
       {
         name: 'space',
         ok: roomy,
@@ -74,7 +76,7 @@ async function recordChecks(app: App): Promise<readonly Check[]> {
       })),
     ];
   } catch (thrown) {
-    return [{ name: 'records', ok: false, detail: messageOf(thrown) }];
+    return [failedCheck('records', thrown)];
   }
 }
 
@@ -89,15 +91,15 @@ async function providerChecks(app: App): Promise<readonly Check[]> {
     } catch (thrown) {
       app.signal.throwIfAborted();
       if (!(thrown instanceof Fault) && !isSpinError(thrown)) throw thrown;
-      checks.push({
-        name,
-        ok: false,
-        detail: messageOf(thrown),
-        ...(isSpinError(thrown) && thrown.hint !== undefined ? { hint: thrown.hint } : {}),
-      });
+      checks.push(failedCheck(name, thrown));
     }
   }
   return checks;
+}
+
+function failedCheck(name: string, thrown: unknown): Check {
+  const hint = isSpinError(thrown) ? thrown.hint : undefined;
+  return { name, ok: false, detail: messageOf(thrown), ...(hint === undefined ? {} : { hint }) };
 }
 
 async function preflight(app: App, name: string, here: Pick<Spec, 'provider' | 'region'> | undefined): Promise<readonly Check[]> {

@@ -54,6 +54,7 @@ export function createFileStore(options: FileStoreOptions): Store {
 
   const store: Store = {
     location: dir,
+    folder: dir,
 
     read: (id) =>
       reading(join(spins, id), () => {

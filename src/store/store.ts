@@ -62,6 +62,9 @@ export interface Store {
   /** Where it keeps things, for messages; the digest of it is the `spin:state` tag. */
   readonly location: string;
 
+  /** The folder of this machine that it keeps them in; missing where it is none. */
+  readonly folder?: string;
+
   /** How often to look again, in milliseconds, where one waits for another; short where looking costs nothing. */
   readonly pollMs?: number;
 

@@ -4,7 +4,7 @@ import { type Command, result } from '../command.ts';
 export const doctor: Command = {
   name: 'doctor',
   group: 'Set up',
-  summary: 'Check this machine, config, state folder and providers',
+  summary: 'Check this machine, config, state and providers',
   args: [],
   options: [],
   examples: [['spin doctor', 'what works, and what to do about what does not']],
