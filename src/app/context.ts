@@ -17,7 +17,7 @@ export interface App {
   readonly clock: Clock;
   readonly store: Store;
   readonly config: LoadedConfig;
-  /** Digest of the state location: the `spin:state` tag. */
+  /** The `spin:state` tag of the state location. */
   readonly stateTag: string;
   /** @throws SpinError `provider-unknown`, with a suggestion */
   provider(name: string): Promise<Provider>;

@@ -3,13 +3,13 @@ import type { App, Question } from '../app/context.ts';
 import { systemClock } from '../core/clock.ts';
 import { SpinError } from '../core/errors.ts';
 import type { SpinEvent } from '../core/events.ts';
-import { digest } from '../core/ids.ts';
 import type { Provider } from '../providers/provider.ts';
 import { type LoadedConfig, loadConfig, type Settings } from '../spec/config.ts';
 import { folderOf } from '../spec/config-layers.ts';
 import { createFileStore } from '../store/file-store.ts';
+import { tagOf } from '../store/state-tag.ts';
 import type { Store } from '../store/store.ts';
-import { isAlive, thisHolder, userName } from './holder.ts';
+import { isAlive, thisHolder, thisMachine, userName } from './holder.ts';
 import type { Globals } from './program.ts';
 import { VERSION } from './version.ts';
 import type { World } from './world.ts';
@@ -34,11 +34,10 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
   const config = await loadConfig({ cwd, home: world.home, env, user: userName, flags, noConfig: !globals.config });
   const { settings } = config;
   const store = await openStore(settings.state, world);
-  let tag: string | undefined;
-  const stateTag = (): string => (tag ??= digest(store.location).slice(0, 16));
   // What is started later, in the background or at the deadline, must find the same state.
   const selfEnv = { ...env, SPIN_STATE: store.location };
 
+  let processTag: string | undefined;
   const loaded = new Map<string, Promise<Provider>>();
   const loadProvider = async (name: string): Promise<Provider> => {
     const { PROVIDERS } = await import('../providers/registry.ts');
@@ -50,9 +49,12 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
       aws: settings.aws,
       version: VERSION,
       templatesDir: installation.templates,
-      // Not before it is asked for: what tells our processes apart is a digest, and ending what a keeper runs needs none.
+      // Neither before it is asked for: they are digests, and ending what a keeper runs needs none.
+      get processTag() {
+        return (processTag ??= tagOf(store.location));
+      },
       get stateTag() {
-        return stateTag();
+        return store.tag;
       },
       env,
       prices: settings.prices,
@@ -70,7 +72,7 @@ export async function compose(world: World, globals: Globals, wiring: Wiring): P
     store,
     config,
     get stateTag() {
-      return stateTag();
+      return store.tag;
     },
     providers: inUse(settings, config.values),
     reachable: inReach(env),
@@ -109,7 +111,7 @@ export const PROVIDER_NAMES: readonly string[] = ['aws', 'local'];
 /** A bucket is shared; what runs on this machine, and what is cached, needs a folder of its own. */
 function machineFolder({ env, home }: World, location: string): string {
   if (!location.startsWith(BUCKET)) return location;
-  return join(folderOf(env['XDG_STATE_HOME'], join(home, '.local', 'state')), 'spin', 'shared', digest(location).slice(0, 16));
+  return join(folderOf(env['XDG_STATE_HOME'], join(home, '.local', 'state')), 'spin', 'shared', tagOf(location));
 }
 
 function cacheFolder({ env, home }: World): string {
@@ -119,7 +121,7 @@ function cacheFolder({ env, home }: World): string {
 const BUCKET = 's3://';
 
 async function openStore(location: string, world: World): Promise<Store> {
-  if (!location.startsWith(BUCKET)) return createFileStore({ dir: location, clock: systemClock });
+  if (!location.startsWith(BUCKET)) return createFileStore({ dir: location, clock: systemClock, machine: thisMachine });
   const [{ createS3Store }, { parseS3Location }] = await Promise.all([import('../store/s3-store.ts'), import('../store/s3/location.ts')]);
   return createS3Store({ ...parseS3Location(location), clock: systemClock, env: world.env, cacheDir: cacheFolder(world) });
 }

@@ -41,6 +41,22 @@ function placeOf(startTime: string): string {
   return startTime.slice(startTime.indexOf('@') + 1);
 }
 
+/**
+ * This machine and user. Images and containers share an ID, or lack it, and many hosts one name: what differs in either is another machine.
+ */
+export function thisMachine(): string {
+  return JSON.stringify([machineId(), hostname(), process.getuid?.() ?? userName()]);
+}
+
+/** Made when a system is installed (machine-id(5)); '' where there is none, as on macOS and in many containers. */
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** Name of the account that this process runs as. */
 export function userName(): string {
   try {

@@ -21,7 +21,7 @@ export interface Ownership {
   readonly incarnation: Incarnation;
   /** Resource key, such as `service.web@1`. */
   readonly resource: string;
-  /** Digest of the state location that owns the spin, so that no sweep touches another's. */
+  /** Tells the state location that owns the spin, so that no sweep touches another's. */
   readonly state: string;
 }
 

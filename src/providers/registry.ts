@@ -8,7 +8,9 @@ export interface ProviderSetup {
   readonly stateDir: string;
   /** Absolute folder for what may be lost. */
   readonly cacheDir: string;
-  /** Digest of the state location; made when it is first read. */
+  /** Digest of the state location, by which processes of this machine are known; made when it is first read. */
+  readonly processTag: string;
+  /** The `spin:state` tag; true once the first record is written, so that nobody keeps what was read before. */
   readonly stateTag: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prices: { readonly local: { readonly process: Known<NanoUsd>; readonly cpu: Known<NanoUsd>; readonly memory: Known<NanoUsd> } };
@@ -24,7 +26,20 @@ export interface ProviderSetup {
 
 /** Every provider, by the name that a spec gives it; loaded when it is first asked for. A new one is a folder and a line here. */
 export const PROVIDERS: Readonly<Record<string, (setup: ProviderSetup) => Promise<Provider>>> = {
-  aws: async ({ aws: settings, ...setup }) => (await import('./aws/aws.ts')).createAwsProvider({ ...setup, settings }),
+  aws: async (setup) => {
+    const { createAwsProvider } = await import('./aws/aws.ts');
+    const { aws: settings, env, cacheDir, version, templatesDir } = setup;
+    return createAwsProvider({
+      settings,
+      env,
+      cacheDir,
+      version,
+      templatesDir,
+      get stateTag() {
+        return setup.stateTag;
+      },
+    });
+  },
   local: async (setup) => {
     const { createLocalProvider } = await import('./local/local.ts');
     const { stateDir, prices, ports, logs, env, keeperCommand, selfCommand } = setup;
@@ -37,7 +52,7 @@ export const PROVIDERS: Readonly<Record<string, (setup: ProviderSetup) => Promis
       keeperCommand,
       selfCommand,
       get stateTag() {
-        return setup.stateTag;
+        return setup.processTag;
       },
     });
   },

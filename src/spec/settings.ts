@@ -119,7 +119,11 @@ export const SETTINGS: { readonly [P in SettingPath]: SettingRow<SettingValues[P
     reader: texts(/^\d{12}$/, 'account IDs of twelve digits'),
     meaning: 'Accounts that spin may work in; any by default.',
   },
-  'aws.role': { variable: 'SPIN_AWS_ROLE', reader: roleArn, meaning: 'Role that spin takes on before it calls AWS; not for the state on S3.' },
+  'aws.role': {
+    variable: 'SPIN_AWS_ROLE',
+    reader: roleArn,
+    meaning: 'Role that spin takes on before it calls AWS; not for the state on S3.',
+  },
   'aws.externalId': { variable: 'SPIN_AWS_EXTERNAL_ID', reader: text, meaning: 'External ID that goes with aws.role.' },
   'aws.subnets': {
     variable: 'SPIN_AWS_SUBNETS',

@@ -12,12 +12,15 @@ import { openOutlineCache } from './outline-cache.ts';
 import { decodeOutline, decodeRecord, encodeRecord } from './record-file.ts';
 import { clearRemoved, createFirst, readNewest, removeNewest, replaceNewest } from './record-folder.ts';
 import type { RecordOutline } from './record.ts';
+import { openStateTag } from './state-tag.ts';
 import type { Store, StoredRecord, Unreadable } from './store.ts';
 
 export interface FileStoreOptions {
   /** The state folder; absolute, need not exist. */
   readonly dir: string;
   readonly clock: Clock;
+  /** What tells this machine and user from others; asked only until the folder says whose it is. Without it the path tells. */
+  readonly machine?: () => string;
 }
 
 /** A removal takes a few milliseconds. */
@@ -28,13 +31,14 @@ const STALE_DRAFT_MS = 3_600_000;
 
 /**
  * Keeps everything in one folder on a local file system:
- * `spins/<id>/` records (record-folder.ts), `journals/<id>/<incarnation>.ndjson`, `ledger.ndjson`, `outlines.json` (outline-cache.ts), and
- * `drafts/` for files being written.
+ * `spins/<id>/` records (record-folder.ts), `journals/<id>/<incarnation>.ndjson`, `ledger.ndjson`, `outlines.json` (outline-cache.ts),, `tag`
+ * (state-tag.ts) and `drafts/` for files being written.
  * Nothing is made before the first write.
  */
 export function createFileStore(options: FileStoreOptions): Store {
   const dir = realLocation(options.dir);
   const { clock } = options;
+  const tag = openStateTag(dir, options.machine ?? (() => ''));
   const spins = join(dir, 'spins');
   const drafts = join(dir, 'drafts');
   const ledger = ledgerFile(dir);
@@ -55,6 +59,9 @@ export function createFileStore(options: FileStoreOptions): Store {
   const store: Store = {
     location: dir,
     folder: dir,
+    get tag() {
+      return tag.read();
+    },
 
     read: (id) =>
       reading(join(spins, id), () => {
@@ -66,11 +73,12 @@ export function createFileStore(options: FileStoreOptions): Store {
     write: (expected, next) => {
       const folder = join(spins, next.record.id);
       const compose = (stamp: string): string => encodeRecord(next, stamp);
-      return writing(folder, () =>
-        expected === undefined
-          ? createFirst(folder, drafts, draftName(), compose, () => clock.sleep(REMOVAL_STEP_MS))
-          : replaceNewest(folder, drafts, draftName(), expected, compose),
-      );
+      return writing(folder, async () => {
+        if (expected !== undefined) return replaceNewest(folder, drafts, draftName(), expected, compose);
+        // Before anything can be made that carries it.
+        await tag.keep(join(drafts, draftName()));
+        return createFirst(folder, drafts, draftName(), compose, () => clock.sleep(REMOVAL_STEP_MS));
+      });
     },
 
     remove: (id, expected) => writing(join(spins, id), () => removeNewest(join(spins, id), drafts, draftName(), expected)),
@@ -218,7 +226,7 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** One name for one place, also where a link leads to it: the ownership tag of every resource is made from it. */
+/** One name for one place, also where a link leads to it: the marks of local processes are made from it, and the first tag of the state. */
 function realLocation(dir: string): string {
   try {
     return realpathSync(dir);

@@ -13,6 +13,7 @@ import { followJournal, lastJournaled, readJournal } from './s3/journal.ts';
 import { formatS3Location, type S3Location } from './s3/location.ts';
 import { ObjectCache } from './s3/object-cache.ts';
 import { Shelf } from './s3/shelf.ts';
+import { tagOf } from './state-tag.ts';
 import type { Store, StoredRecord } from './store.ts';
 
 export interface S3StoreOptions extends S3Location, BucketOptions {
@@ -59,8 +60,13 @@ export function createS3Store(options: S3StoreOptions): Store {
     return { seen, unreadable: failed.map(({ key, problem }) => ({ id: idIn(key, records.prefix), problem })) };
   };
 
+  const location = formatS3Location(options);
+
   const store: Store = {
-    location: formatS3Location(options),
+    location,
+    get tag() {
+      return tagOf(location);
+    },
     pollMs,
 
     read: async (id) => {

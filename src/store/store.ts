@@ -59,8 +59,11 @@ export interface Unreadable {
 }
 
 export interface Store {
-  /** Where it keeps things, for messages; the digest of it is the `spin:state` tag. */
+  /** Where it keeps things, for messages. */
   readonly location: string;
+
+  /** The `spin:state` tag: what tells this state from all others. Whoever opens the same state reads the same. */
+  readonly tag: string;
 
   /** The folder of this machine that it keeps them in; missing where it is none. */
   readonly folder?: string;

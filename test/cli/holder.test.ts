@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { isAlive, thisHolder } from '../../src/cli/holder.ts';
+import { isAlive, thisHolder, thisMachine } from '../../src/cli/holder.ts';
 
 describe.skipIf(process.platform !== 'linux')('the process of a lease holder', () => {
   const mine = thisHolder('up');
@@ -42,4 +42,10 @@ describe.skipIf(process.platform !== 'linux')('the process of a lease holder', (
     expect(isAlive({ ...mine, startTime: `${ticks}@00000000/1` })).toBe('unknown');
     expect(isAlive({ ...mine, startTime: '' })).toBe('unknown');
   });
+});
+
+it('tells this machine and user from others, by what stays the same from one command to the next', () => {
+  expect(thisMachine()).toBe(thisMachine());
+  expect(thisMachine()).toContain(hostname());
+  expect(thisMachine()).toContain(String(process.getuid?.()));
 });

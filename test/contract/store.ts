@@ -32,6 +32,14 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
       return version;
     };
 
+    it('is one state to every opening, before its first record and after', async () => {
+      const { tag } = store;
+      expect(tag).not.toBe('');
+      expect(other.tag).toBe(tag);
+      await created();
+      expect([store.tag, other.tag]).toEqual([tag, tag]);
+    });
+
     describe('records', () => {
       it('has nothing at first', async () => {
         expect(await store.read(id)).toBeUndefined();

@@ -35,6 +35,7 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
 
   const store = {
     location: 'memory:',
+    tag: 'state',
     writes: 0,
     failing: undefined as Error | undefined,
     beforeWrite: undefined as MemoryStore['beforeWrite'],

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -48,6 +50,46 @@ async function withRecord(): Promise<{
 function recordsIn(folder: string): readonly string[] {
   return readdirSync(folder).filter((name) => name.startsWith('record.'));
 }
+
+describe('the tag of a state folder', () => {
+  const on = (machine: string, dir: string) => createFileStore({ dir, clock: systemClock, machine: () => machine });
+
+  it('is another on another machine, though the path is the same', () => {
+    const dir = stateFolder();
+    expect(on('b', dir).tag).not.toBe(on('a', dir).tag);
+    expect(on('a', stateFolder()).tag).not.toBe(on('a', dir).tag);
+  });
+
+  it('is kept with the first record, and then is the same whoever looks, and where it is moved', async () => {
+    const dir = stateFolder();
+    const { tag } = on('a', dir);
+    expect(existsSync(dir)).toBe(false);
+    await on('a', dir).write(undefined, fresh);
+    expect(on('b', dir).tag).toBe(tag);
+    renameSync(dir, `${dir}-moved`);
+    expect(on('b', `${dir}-moved`).tag).toBe(tag);
+  });
+
+  it('is made again where the folder was lost', async () => {
+    const dir = stateFolder();
+    const store = on('a', dir);
+    await store.write(undefined, fresh);
+    const { tag } = store;
+    rmSync(dir, { recursive: true });
+    expect(on('a', dir).tag).toBe(tag);
+  });
+
+  it('is that of the first of two machines that make their first record there at once', async () => {
+    const dir = stateFolder();
+    const stores = [on('a', dir), on('b', dir)];
+    const tags = stores.map(({ tag }) => tag);
+    await Promise.all(stores.map((store) => store.write(undefined, fresh)));
+    const [first, second] = stores.map(({ tag }) => tag);
+    expect(first).toBe(second);
+    expect(tags).toContain(first);
+    expect(readdirSync(join(dir, 'drafts'))).toEqual([]);
+  });
+});
 
 describe('processes at once', () => {
   it('let one of 20 create', async () => {

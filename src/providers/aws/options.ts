@@ -3,7 +3,7 @@ import type { AwsSettings } from '../../spec/config.ts';
 /** What the composition root gives to the AWS provider. */
 export interface AwsOptions {
   readonly settings: AwsSettings;
-  /** Digest of the state location: the `spin:state` tag. */
+  /** The `spin:state` tag: which state location owns what is made. */
   readonly stateTag: string;
   /** Credentials, region, profile and endpoint are taken from here as the SDK's default chain reads them. */
   readonly env: Readonly<Record<string, string | undefined>>;

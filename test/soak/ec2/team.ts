@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { App } from '../../../src/app/context.ts';
 import { isAlive, thisHolder } from '../../../src/cli/holder.ts';
-import { digest } from '../../../src/core/ids.ts';
 import { createAwsProvider } from '../../../src/providers/aws/aws.ts';
 import type { LoadedConfig } from '../../../src/spec/config.ts';
 import { loadConfig } from '../../../src/spec/config.ts';
@@ -73,7 +72,7 @@ interface Parts {
 
 /** As the composition root joins them, but for the clock. */
 function appOf({ clock, store, config, env, cwd, cacheDir }: Parts): App {
-  const stateTag = digest(store.location).slice(0, 16);
+  const stateTag = store.tag;
   const templatesDir = join(import.meta.dirname, '../../../templates');
   const { aws: settings } = config.settings;
   const provider = createAwsProvider({ settings, stateTag, env, cacheDir, version: '0.0.0', templatesDir });

@@ -22,7 +22,7 @@ const SPEC = {
 };
 
 /** The folders of the state whose purpose it is to tell of what was: journals and what spins cost, until `gc` finds them too old. */
-const HISTORY = /^(journals(\/.*)?|ledger\.ndjson|outlines\.json)$/;
+const HISTORY = /^(journals(\/.*)?|ledger\.ndjson|outlines\.json|tag)$/;
 
 /** What there was of a cycle while it was up, and what was left of it. */
 interface Cycle {
