@@ -9,7 +9,7 @@ import { standIn } from '../plan/stand-in.ts';
 import type { Found } from '../providers/provider.ts';
 import type { Spec } from '../spec/spec.ts';
 import { RECORD_SCHEMA, type ResourceRecord, type SpinRecord } from '../store/record.ts';
-import { type Sighting, sightings, tagsOf } from './cloud.ts';
+import { isOurs, type Sighting, sightings, tagsOf } from './cloud.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { AdoptOutcome } from './outcomes.ts';
@@ -28,6 +28,7 @@ const PROVIDERS_OWN = /^(?:spin:|aws:|Name$)/;
 
 /**
  * Makes a record of a spin that has none, from its provider's tags alone; what another state location owns becomes ours.
+ * Repeatable: where an earlier one broke off, it goes on.
  * @throws SpinError `spin-not-found`, `change-refused` where it has a record, `confirmation-needed`, `declined`, `lease-held`
  */
 export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutcome> {
@@ -43,15 +44,18 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
     });
   }
   const tags = tagsOf(newest);
-  const foreign = tags[OWNED.state] !== undefined && tags[OWNED.state] !== app.stateTag;
+  const foreign = newest.found.some((thing) => !isOurs(app, thing));
   if (foreign) await agree(app, id, newest);
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const loaded = request.file === undefined ? undefined : await loadRequest(app, { file: request.file, id });
   const plan = loaded === undefined ? undefined : await planFor(loaded.spec, newest.provider, call);
-  const record = recordOf(app, newest, tags, loaded?.spec, plan, loaded?.file);
-  const session = await takeLease(app, { id, command: 'adopt', take: 'claim', create: () => record });
+  const made = recordOf(app, newest, tags, loaded?.spec, plan, loaded?.file);
+  const session = await takeLease(app, { id, command: 'adopt', take: 'claim', create: () => made });
+  const record = session?.record ?? made;
+  const isNew = record.trace === made.trace;
   try {
-    if (session === undefined || session.record.trace !== record.trace) {
+    // An adopt that broke off leaves a record of what is not ours yet. It goes on; what the record says stays as it is.
+    if (!isNew && !(foreign && record.incarnation === made.incarnation && record.releasedAt === undefined)) {
       throw new SpinError('change-refused', `${id} has a record`, { hint: `spin status ${id}` });
     }
     // The record first: from here on a sweep of this state location sees whose they are.
@@ -67,7 +71,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
     deadline: isoTime(record.deadline),
     resources: Object.keys(record.resources),
     tookOver: foreign,
-    withSpec: loaded !== undefined,
+    withSpec: isNew ? loaded !== undefined : Object.keys(record.spec.services).length > 0,
     olderLives: seen.length - 1,
   };
 }

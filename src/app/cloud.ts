@@ -21,6 +21,12 @@ export interface Sightings {
   readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
 }
 
+/** What a provider does not say is ours: it has but the things of this state location. */
+export function isOurs(app: App, { tags }: Found): boolean {
+  const state = tags?.[OWNED.state];
+  return state === undefined || state === app.stateTag;
+}
+
 /** Lists what the providers have by tags alone, whatever state location owns it; the newest life of an ID first. */
 export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
@@ -63,7 +69,6 @@ function cloudSpin(app: App, sighting: Sighting, recorded: ReadonlySet<string>):
   const tags = tagsOf(sighting);
   const born = incarnationTime(first.incarnation);
   const orphans = found.flatMap(({ orphanSince }) => (orphanSince === undefined ? [] : [orphanSince]));
-  const state = tags[OWNED.state];
   return {
     id: first.id,
     incarnation: first.incarnation,
@@ -72,8 +77,7 @@ function cloudSpin(app: App, sighting: Sighting, recorded: ReadonlySet<string>):
     ...(tags[OWNED.owner] === undefined ? {} : { owner: tags[OWNED.owner] }),
     ...(Number.isNaN(born) ? {} : { createdAt: isoTime(born) }),
     ...(tags[OWNED.deadline] === undefined ? {} : { deadline: tags[OWNED.deadline] }),
-    // A provider that does not say so has but the things of this state location.
-    ours: state === undefined || state === app.stateTag,
+    ours: found.every((thing) => isOurs(app, thing)),
     recorded: recorded.has(`${first.id}/${first.incarnation}`),
     ...(orphans.length === 0 ? {} : { orphanSince: isoTime(Math.min(...orphans)) }),
     things: found.map(({ resource, kind, what }) => ({ resource, kind, what })),

@@ -95,6 +95,31 @@ describe('adopting a spin whose record is lost', () => {
     expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: true }]);
   });
 
+  it('goes on where an earlier one broke off between the record and the tags', async () => {
+    await bringUp();
+    await loseTheRecord();
+    giveToOthers();
+    place.world.fail('own', new Fault('denied', 'UnauthorizedOperation', 'may not tag'));
+    await expect(place.run(adopt(app(), { id: 'shop', file: '-' }))).rejects.toMatchObject({ kind: 'denied' });
+    const { record } = (await place.store.read(SHOP)) ?? expect.fail();
+    expect(await place.run(adopt(app(), { id: 'shop' }))).toMatchObject({
+      incarnation: record.incarnation,
+      tookOver: true,
+      withSpec: true,
+    });
+    expect((await place.store.read(SHOP))?.record.trace).toBe(record.trace);
+    expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: true }]);
+  });
+
+  it('goes on, too, where it broke off between two tags', async () => {
+    await bringUp();
+    const [first] = place.world.at();
+    if (first !== undefined) first.tags = { ...first.tags, [OWNED.state]: 'of-another' };
+    expect(await listed()).toEqual([{ id: 'shop', ours: false, recorded: true }]);
+    expect(await place.run(adopt(app(), { id: 'shop' }))).toMatchObject({ tookOver: true });
+    expect(await listed()).toEqual([{ id: 'shop', ours: true, recorded: true }]);
+  });
+
   it('is refused where there is a record, or nothing to adopt', async () => {
     await bringUp();
     await expect(place.run(adopt(app(), { id: 'shop' }))).rejects.toMatchObject({ code: 'change-refused' });

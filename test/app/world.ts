@@ -59,6 +59,8 @@ export interface Setup {
   readonly templatesDir?: string;
   readonly pid?: number;
   readonly host?: string;
+  /** Of another state location: its tag, with a `store` of its own. What the provider makes is then not on this machine. */
+  readonly stateTag?: string;
   readonly signal?: AbortSignal;
   /** The user's answer; without one there is no terminal. */
   readonly answer?: boolean;
@@ -66,20 +68,19 @@ export interface Setup {
 
 /** The App of one process; each has a pid of its own unless told. */
 export function appFor(place: Place, setup: Setup = {}): App {
-  const { pid = place.nextPid(), host = 'here', settings = {} } = setup;
-  const price = setup.price;
+  const { pid = place.nextPid(), host = 'here', settings = {}, stateTag, price } = setup;
   const provider =
     setup.provider ??
-    createFakeProvider(
-      place.world,
-      price === undefined ? {} : { price: ({ service }) => (service === undefined ? 0 : price(service.name)) },
-    );
+    createFakeProvider(place.world, {
+      ...(stateTag === undefined ? {} : { stateTag, elsewhere: true }),
+      ...(price === undefined ? {} : { price: ({ service }) => (service === undefined ? 0 : price(service.name)) }),
+    });
   return {
     version: '0.0.0',
     clock: place.clock,
     store: setup.store ?? place.store,
     config: configOf(settings),
-    stateTag: 'state',
+    stateTag: stateTag ?? 'state',
     provider: (name) => {
       if (name === 'fake') return Promise.resolve(provider);
       // The same world under another name, for specs that move.

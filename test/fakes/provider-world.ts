@@ -9,6 +9,7 @@ import type { Place, SpinRef, Target, Unasked } from '../../src/providers/provid
 export type Verb =
   | 'locate'
   | 'mark'
+  | 'own'
   | 'preflight'
   | 'create'
   | 'observe'

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { digest } from '../../src/core/ids.ts';
 import type { Known, NanoUsd } from '../../src/core/money.ts';
-import { OWNED } from '../../src/core/tags.ts';
+import { OWNED, type Tags } from '../../src/core/tags.ts';
 import type { Shape } from '../../src/plan/build.ts';
 import type { ResourceKind } from '../../src/plan/plan.ts';
 import { bindAddresses } from '../../src/spec/bindings.ts';
@@ -21,6 +21,10 @@ import type { Thing, World } from './provider-world.ts';
 
 export interface FakeOptions {
   readonly name?: string;
+  /** The state location that asks; that of the world unless told. */
+  readonly stateTag?: string;
+  /** What it makes is not on this machine, and so can be of other state locations. */
+  readonly elsewhere?: boolean;
   /** Price per hour of one instance; nothing unless told. */
   readonly price?: (shape: Shape) => Known<NanoUsd>;
 }
@@ -28,8 +32,10 @@ export interface FakeOptions {
 /** A provider in memory: stateful, idempotent, fenced, and faulty when told to; provider.md says how it behaves. */
 export function createFakeProvider(world: World, options: FakeOptions = {}): Provider {
   const name = options.name ?? 'fake';
+  const stateTag = options.stateTag ?? world.stateTag;
   return {
     name,
+    ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
     kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
     price: options.price ?? (() => 0),
     unsupported: (spec) => Object.keys(spec.databases).map((database) => `it has no databases (${database})`),
@@ -66,12 +72,13 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
         return thing === undefined ? 'absent' : leave(world, thing);
       }),
 
-    inventory: ({ id, beyond }, call) =>
+    inventory: ({ id, beyond, everyone }, call) =>
       world.around('inventory', undefined, call.signal, () => {
         if (beyond !== undefined) world.unasked.forEach(beyond);
         const listed = (kind: ResourceKind) =>
           beyond === undefined ? !world.beyond.has(kind) : !world.unasked.some((one) => one.kind === kind);
-        const inScope = world.at().filter(({ spin, kind }) => (id === undefined || spin.id === id) && listed(kind));
+        const ours = (tags: Tags) => everyone === true || tags[OWNED.state] === undefined || tags[OWNED.state] === stateTag;
+        const inScope = world.at().filter(({ spin, kind, tags }) => (id === undefined || spin.id === id) && listed(kind) && ours(tags));
         for (const thing of inScope) if (thing.leavesIn !== undefined) world.look(thing);
         return inScope.filter((thing) => world.find(thing) !== undefined).map((thing) => foundOf(name, thing, world.marks));
       }),
@@ -94,11 +101,11 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
       }),
 
     own: (found, call) =>
-      world.around('mark', undefined, call.signal, () => {
+      world.around('own', undefined, call.signal, () => {
         for (const each of found)
           for (const thing of world.at(each.resource)) {
             thing.orphanSince = undefined;
-            thing.tags = { ...thing.tags, [OWNED.state]: world.stateTag };
+            thing.tags = { ...thing.tags, [OWNED.state]: stateTag };
           }
       }),
 

@@ -44,7 +44,18 @@ export function roleName(spin: Named, key: string): string {
 /** Where all schedules of a state location begin: schedules carry no tags, so that their names must tell whose they are. */
 export function scheduleFolder(stateTag: string | undefined, id?: SpinId): string {
   if (stateTag === undefined) return 'spin-';
-  return id === undefined ? `spin-${stateTag}-` : `spin-${stateTag}-${short(id, 8)}-`;
+  return id === undefined ? `spin-${stateTag}-` : `spin-${stateTag}-${idInSchedule(id)}-`;
+}
+
+/** Whose the schedule of a name is; undefined where the name is not of scheduleName's form. */
+export function ownerOfSchedule(name: string): { readonly state: string; readonly id: string } | undefined {
+  const [, state, id] = /^spin-(.+)-([^-]+)-[^-]+$/.exec(name) ?? [];
+  return state === undefined || id === undefined ? undefined : { state, id };
+}
+
+/** What stands for a spin ID in the name of a schedule. */
+export function idInSchedule(id: SpinId): string {
+  return short(id, 8);
 }
 
 /** Name of the schedule that ends one thing of a spin: at most 64 characters. `ends` is `instances`, the ID of one of them, or the key of a database. */

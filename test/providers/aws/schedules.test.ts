@@ -1,5 +1,6 @@
 import { GetScheduleCommand } from '@aws-sdk/client-scheduler';
 import { describe, expect, it } from 'vitest';
+import { parseSpinId } from '../../../src/core/ids.ts';
 import { createKeeper, enforce, enforcers, observeKeepers, releaseKeeper } from '../../../src/providers/aws/deadline/enforcers.ts';
 import { armInstances } from '../../../src/providers/aws/deadline/instance-schedules.ts';
 import {
@@ -84,7 +85,14 @@ describeWithMoto('a schedule, against moto', (moto) => {
     await arm(theirs.cloud, theirs.spin, endInstances(['i-1']), deadline, role, theirs.call);
     expect(await listSchedules(mine.cloud, {}, mine.call)).toEqual([]);
     const [found] = await listSchedules(mine.cloud, { everyone: true }, mine.call);
-    expect(found).toMatchObject({ id: 'web', incarnation: theirs.spin.incarnation, kind: 'keeper' });
+    expect(found).toMatchObject({
+      id: 'web',
+      incarnation: theirs.spin.incarnation,
+      kind: 'keeper',
+      tags: { [OWNED.state]: 'theirs' },
+    });
+    expect(await listSchedules(mine.cloud, { everyone: true, id: parseSpinId('other') }, mine.call)).toEqual([]);
+    expect(await listSchedules(mine.cloud, { everyone: true, id: mine.spin.id }, mine.call)).toEqual([found]);
     if (found === undefined) throw new Error('not found');
     await ownSchedule(mine.cloud, found, mine.call);
     expect(await listSchedules(theirs.cloud, {}, theirs.call)).toEqual([]);

@@ -11,10 +11,11 @@ import {
 import { isoTime } from '../../../core/clock.ts';
 import { InternalError } from '../../../core/errors.ts';
 import { type Incarnation, isSpinId } from '../../../core/ids.ts';
+import { OWNED } from '../../../core/tags.ts';
 import type { Call, Found, InventoryScope, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
-import { partitionOf, scheduleFolder, scheduleName } from '../names.ts';
+import { idInSchedule, ownerOfSchedule, partitionOf, scheduleFolder, scheduleName } from '../names.ts';
 import { handleText } from '../observing.ts';
 import { allPages } from '../pages.ts';
 
@@ -119,7 +120,9 @@ export async function listSchedules(cloud: Cloud, scope: InventoryScope, call: C
     const page = await cloud.send(SchedulerClient, command, call);
     return { items: page.Schedules, next: page.NextToken };
   });
-  const found = await Promise.all(schedules.map(({ Name = '' }) => foundOf(cloud, Name, scope, call)));
+  const { id } = scope;
+  const named = schedules.filter(({ Name = '' }) => id === undefined || ownerOfSchedule(Name)?.id === idInSchedule(id));
+  const found = await Promise.all(named.map(({ Name = '' }) => foundOf(cloud, Name, scope, call)));
   return found.flat();
 }
 
@@ -216,6 +219,7 @@ function instancesIn(input: string): readonly string[] {
 async function foundOf(cloud: Cloud, name: string, scope: InventoryScope, call: Call): Promise<Found[]> {
   const schedule = await readSchedule(cloud, name, call);
   const spin = readDescription(schedule?.Description);
+  const state = ownerOfSchedule(name)?.state;
   if (schedule === undefined || spin === undefined || (scope.id !== undefined && spin.id !== scope.id)) return [];
   return [
     {
@@ -227,6 +231,7 @@ async function foundOf(cloud: Cloud, name: string, scope: InventoryScope, call: 
       what: `schedule ${name}`,
       ...(schedule.CreationDate === undefined ? {} : { createdAt: schedule.CreationDate.getTime() }),
       place: { region: cloud.region },
+      ...(state === undefined ? {} : { tags: { [OWNED.state]: state } }),
       handle: { schedule: name },
     },
   ];
