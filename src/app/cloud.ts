@@ -3,6 +3,7 @@ import { incarnationTime, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Found, Provider, Unasked } from '../providers/provider.ts';
+import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { CloudLsOutcome, CloudSpin } from './outcomes.ts';
@@ -25,6 +26,21 @@ export interface Sightings {
 export function isOurs(app: App, { tags }: Found): boolean {
   const state = tags?.[OWNED.state];
   return state === undefined || state === app.stateTag;
+}
+
+/** What other state locations own of the life that a record is of, by its tags. @throws Fault */
+export async function ownedByOthers(app: App, { id, incarnation, place, provider }: SpinRecord): Promise<readonly Found[]> {
+  // Without a place it is on this machine, where nobody takes anything over.
+  if (place === undefined) return [];
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const found = await (await app.provider(provider)).inventory({ id, everyone: true }, call);
+  return found.filter((thing) => thing.incarnation === incarnation && !isOurs(app, thing));
+}
+
+/** Whose something of another state location is, for people: its tag, and who answers for it. */
+export function ownerNamed({ tags }: Found): string {
+  const [state, owner] = [tags?.[OWNED.state], tags?.[OWNED.owner]];
+  return `another state location (${state ?? 'unknown'}${owner === undefined ? '' : `, owner ${owner}`})`;
 }
 
 /** Lists what the providers have by tags alone, whatever state location owns it; the newest life of an ID first. */

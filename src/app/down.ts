@@ -11,7 +11,8 @@ import { Fault } from '../providers/fault.ts';
 import type { Found, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
-import { growingPauses, proofTimeout } from '../lifecycle/proving.ts';
+import { growingPauses, proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
+import { isOurs, ownedByOthers, ownerNamed } from './cloud.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
@@ -41,7 +42,7 @@ export interface SweepRequest {
   /** Why it is swept. */
   readonly reason: string;
   /** What there is to say against it, by the record as it is under the lease. */
-  readonly objection: (record: SpinRecord) => string | undefined;
+  readonly objection: (record: SpinRecord) => Promise<string | undefined>;
 }
 
 /**
@@ -82,16 +83,41 @@ export async function downOne(app: App, id: SpinId, request: Omit<DownRequest, '
  * @returns false where it is gone, lives again, or there is an objection
  * @throws SpinError `lease-held`, `release-failed`
  */
-export async function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Promise<boolean> {
+export function sweepDown(app: App, id: SpinId, sweep: SweepRequest): Promise<boolean> {
+  return underSweep(app, id, sweep, 'release', async (work) => void (await takeDown(app, work, true)));
+}
+
+/**
+ * Forgets a spin for a sweep that another state location has taken over: what it cost until now is settled, and nothing is released.
+ * @returns false as sweepDown
+ * @throws SpinError `lease-held`
+ */
+export function sweepForget(app: App, id: SpinId, sweep: SweepRequest): Promise<boolean> {
+  return underSweep(app, id, sweep, 'forget', async ({ session }) => {
+    const releasedAt = app.clock.now();
+    await settleLedger(app, session.record, releasedAt);
+    await session.update((record) => ({ ...record, updatedAt: releasedAt, releasedAt }));
+    await session.remove();
+  });
+}
+
+async function underSweep(
+  app: App,
+  id: SpinId,
+  sweep: SweepRequest,
+  verdict: 'release' | 'forget',
+  act: (work: Work) => Promise<void>,
+): Promise<boolean> {
   const began = app.clock.now();
   const session = await takeLease(app, { id, command: 'gc', take: 'claim' });
   if (session === undefined) return false;
   try {
     const { record } = session;
-    if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation || sweep.objection(record) !== undefined) return false;
+    if (record.releasedAt !== undefined || record.incarnation !== sweep.incarnation) return false;
+    if ((await sweep.objection(record)) !== undefined) return false;
     const work = begin(app, session, await app.provider(record.provider), { command: 'gc', began });
-    work.call.emit({ type: 'gc.swept', data: { verdict: 'release', reason: sweep.reason } });
-    await takeDown(app, work, true);
+    work.call.emit({ type: 'gc.swept', data: { verdict, reason: sweep.reason } });
+    await act(work);
     return true;
   } finally {
     await session.close();
@@ -135,12 +161,14 @@ function spared(id: SpinId): DownResult {
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
   const began = app.clock.now();
   const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
+  const known = (await app.store.read(id))?.record;
   if (request.expired === true || request.incarnation !== undefined) {
-    const known = (await app.store.read(id))?.record;
     // Not even its lease is taken: an enforcer of an earlier life would stop the `up` of this one.
     if (request.incarnation !== undefined && known !== undefined && known.incarnation !== request.incarnation) return absent;
     if (request.expired === true && extended(app, known)) return spared(id);
   }
+  // Before the lease, for with it the record already says that the spin is to go.
+  if (known !== undefined && known.releasedAt === undefined) await refuseTaken(app, known);
   const session = await takeLease(app, {
     id,
     command: 'down',
@@ -169,6 +197,23 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
   } finally {
     await session.close();
   }
+}
+
+/** @throws SpinError `change-refused` where another state location took the spin over: it is not ours to end any more */
+async function refuseTaken(app: App, record: SpinRecord): Promise<void> {
+  const { id } = record;
+  let others: readonly Found[] = [];
+  const ask = async () => {
+    others = await ownedByOthers(app, record);
+    return 'absent' as const;
+  };
+  await untilAbsent(ask, app.clock.now() + proofTimeout([]), app);
+  const [first] = others;
+  if (first === undefined) return;
+  throw new SpinError('change-refused', `${id} belongs to ${ownerNamed(first)}: nothing of it was taken down`, {
+    hint: `if it is yours to end: spin adopt ${id}, then spin down ${id}; else spin gc, which forgets it here`,
+    data: { id, things: others.map(({ what }) => what) },
+  });
 }
 
 /**
@@ -260,6 +305,7 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
       await app.clock.sleep(pauses.next().value, app.signal);
     }
   }
+  const others = reclaimed === 0 && incarnation === undefined ? await foundWithOthers(app, id, unasked) : [];
   const result = reclaimed === 0 ? 'absent' : 'released';
   return {
     id,
@@ -268,7 +314,28 @@ async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | und
     releasedResources: reclaimed,
     secretsDestroyed: 0,
     ...(unasked.size === 0 ? {} : { unasked: [...unasked] }),
+    ...(others.length === 0 ? {} : { others }),
   };
+}
+
+/** Who has nothing of a spin must not be told that it is gone where another state location has it. */
+async function foundWithOthers(app: App, id: SpinId, unasked: Set<string>): Promise<readonly string[]> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const others: string[] = [];
+  for (const { provider } of await providersInReach(app)) {
+    if (provider.elsewhere !== true) continue;
+    try {
+      const found = await provider.inventory({ id, everyone: true }, call);
+      const theirs = found.filter((thing) => !isOurs(app, thing));
+      const [first] = theirs;
+      if (first !== undefined)
+        others.push(`${ownerNamed(first)} has ${theirs.length} thing(s) of it on ${provider.name}; spin adopt ${id} takes it over`);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      unasked.add(`${provider.name}: ${thrown.message}`);
+    }
+  }
+  return others;
 }
 
 function countOf(found: readonly Found[]): number {

@@ -1,15 +1,16 @@
 import { isoTime } from '../core/clock.ts';
 import { isSpinError, SpinError } from '../core/errors.ts';
-import { parseSpinId, type SpinId } from '../core/ids.ts';
+import { type Incarnation, parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
-import { blastRadius, type GcPolicy, judge, type Survey, type Verdict } from '../gc/verdict.ts';
+import { blastRadius, deletes, type GcPolicy, judge, runs, type Survey, type Verdict } from '../gc/verdict.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
+import { ownedByOthers } from './cloud.ts';
 import type { App } from './context.ts';
-import { sweepDown } from './down.ts';
+import { sweepDown, sweepForget, type SweepRequest } from './down.ts';
 import { durationOf } from './durations.ts';
 import { providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
@@ -35,7 +36,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   // Once, and not for each of thousands that are rechecked: to know them takes a look at every record.
   const providers = await providersInUse(app);
   const { unasked, ...surveyed } = await surveyAll(app, providers);
-  const verdicts = judge(surveyed, policy);
+  const verdicts = await judgeAll(app, surveyed, policy);
   const examined = { records: surveyed.records.length, found: surveyed.found.length };
   const unlisted = surveyed.unlisted ?? [];
   const tooMuch = blastRadius(verdicts, policy);
@@ -48,15 +49,16 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
   const judged = { examined, unlisted, unasked, passedOver, verdicts: verdicts.map(shown) };
   if (request.dryRun) return { dryRun: true, ...judged, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
   await agree(app, verdicts);
+  const requestOf = (id: SpinId, incarnation: Incarnation, wanted: Verdict['verdict']): SweepRequest => ({
+    incarnation,
+    reason: verdicts.find((verdict) => verdict.id === id)?.reason ?? 'judged again',
+    objection: (record) => objection(app, record, verdicts, wanted, policy),
+  });
   const swept = await sweep(
     verdicts,
     {
-      release: (id, incarnation) =>
-        sweepDown(app, id, {
-          incarnation,
-          reason: verdicts.find((verdict) => verdict.id === id)?.reason ?? 'judged again',
-          objection: (record) => objection(record, verdicts, app.clock.now(), policy),
-        }),
+      release: (id, incarnation) => sweepDown(app, id, requestOf(id, incarnation, 'release')),
+      forget: (id, incarnation) => sweepForget(app, id, requestOf(id, incarnation, 'forget')),
       reclaim: (found) => reclaim(app, found),
       mark: (found, orphan) => mark(app, found, orphan),
       recheck: (verdict) => recheck(app, providers, verdict, policy),
@@ -71,7 +73,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
 /** Asks before anything is deleted. @throws SpinError `confirmation-needed`, `declined` */
 async function agree(app: App, verdicts: readonly Verdict[]): Promise<void> {
   const items = verdicts
-    .filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim')
+    .filter(({ verdict }) => deletes(verdict))
     .map(({ subject, verdict, reason }) => `${verdict} ${subject}: ${reason}`);
   if (items.length === 0) return;
   const agreed = await app.confirm({ text: `Sweep ${items.length === 1 ? 'this' : `these ${items.length}`}?`, items });
@@ -176,18 +178,50 @@ const BEYOND: ReadonlySet<Found['kind']> = new Set(['keeper', 'route']);
 async function recheck(app: App, providers: readonly Provider[], verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
   // To look beyond costs requests for each of thousands, and only what lies there could be missed.
   const beyond = verdict.found.some(({ kind }) => BEYOND.has(kind));
-  const again = judge(await surveyOne(app, providers, parseSpinId(verdict.id), beyond), policy).find(
+  const again = (await judgeAll(app, await surveyOne(app, providers, parseSpinId(verdict.id), beyond), policy)).find(
     (other) => other.subject === verdict.subject && other.incarnation === verdict.incarnation,
   );
   return again ?? { ...verdict, verdict: 'keep', reason: 'it is gone', found: [] };
 }
 
-/** What was rechecked a moment ago may have changed until the lease was had: an `extend`, or an `up` that mended it. */
-function objection(record: SpinRecord, verdicts: readonly Verdict[], now: number, policy: GcPolicy): string | undefined {
+/**
+ * Judges a survey. What would be released and shows nothing that runs may have been taken over by another state location, which takes a
+ * question for each; all others are asked about under their lease.
+ */
+async function judgeAll(app: App, survey: Survey, policy: GcPolicy): Promise<readonly Verdict[]> {
+  const verdicts = judge(survey, policy);
+  const lifeless = new Set(verdicts.filter(({ verdict, found }) => verdict === 'release' && !found.some(runs)).map(({ id }) => id));
+  const asked = survey.records.filter(({ record }) => lifeless.has(record.id)).map(({ record }) => foreignOf(app, record));
+  const foreign = (await Promise.all(asked)).flat();
+  return foreign.length === 0 ? verdicts : judge({ ...survey, foreign }, policy);
+}
+
+async function foreignOf(app: App, record: SpinRecord): Promise<readonly Found[]> {
+  try {
+    return await ownedByOthers(app, record);
+  } catch (thrown) {
+    // Asked again under the lease, before anything is released.
+    if (thrown instanceof Fault) return [];
+    throw thrown;
+  }
+}
+
+/**
+ * What was rechecked a moment ago may have changed until the lease was had: an `extend`, an `up` that mended it, or an `adopt` by another
+ * state location. @throws Fault where it cannot be asked whose it is
+ */
+async function objection(
+  app: App,
+  record: SpinRecord,
+  verdicts: readonly Verdict[],
+  wanted: Verdict['verdict'],
+  policy: GcPolicy,
+): Promise<string | undefined> {
+  const foreign = await ownedByOthers(app, record);
   const found = verdicts.find((verdict) => verdict.id === record.id && verdict.incarnation === record.incarnation)?.found ?? [];
   const stored = { version: '', record, lease: undefined, fence: 0 };
-  const [again] = judge({ found, records: [stored], unreadable: [], holderAlive: () => false, now }, policy);
-  return again?.verdict === 'release' ? undefined : (again?.reason ?? 'it is gone');
+  const [again] = judge({ found, foreign, records: [stored], unreadable: [], holderAlive: () => false, now: app.clock.now() }, policy);
+  return again?.verdict === wanted ? undefined : (again?.reason ?? 'it is gone');
 }
 
 async function mark(app: App, found: readonly Found[], orphan: boolean): Promise<void> {

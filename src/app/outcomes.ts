@@ -155,6 +155,8 @@ export interface DownResult {
   readonly left: readonly string[];
   /** Providers that could not be asked whether they have something of it, or not for everything, with the reason; the config speaks of none of that. */
   readonly unasked?: readonly string[];
+  /** Whose it is where this state location has nothing of it and another one has, with what to type. */
+  readonly others?: readonly string[];
   readonly releasedResources: number;
   readonly secretsDestroyed: number;
   readonly timings?: Timings;
@@ -197,7 +199,7 @@ export interface GcOutcome {
   /** What was done about each verdict that asks for something; empty on a dry run. */
   readonly swept: readonly {
     readonly subject: string;
-    readonly result: 'released' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
+    readonly result: 'released' | 'forgotten' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
     readonly detail: string;
   }[];
   /** Released spins whose journal was older than `history.retain`. */

@@ -7,6 +7,8 @@ import type { Verdict } from './verdict.ts';
 export interface SweepActions {
   /** Takes this incarnation down; false where it was gone, or lived again, by the time that its lease was had. */
   release(id: SpinId, incarnation: Incarnation): Promise<boolean>;
+  /** Forgets the record of this incarnation, which another state location owns; false as for release, or where it is ours again. */
+  forget(id: SpinId, incarnation: Incarnation): Promise<boolean>;
   /** Deletes orphans; false where they were gone already. */
   reclaim(found: readonly Found[]): Promise<boolean>;
   /** Marks orphans for the next sweep, or takes the mark away. */
@@ -18,7 +20,7 @@ export interface SweepActions {
 /** What was done about one verdict. */
 export interface SweepRow {
   readonly subject: string;
-  readonly result: 'released' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
+  readonly result: 'released' | 'forgotten' | 'reclaimed' | 'marked' | 'unmarked' | 'skipped' | 'failed';
   readonly detail: string;
 }
 
@@ -72,8 +74,10 @@ async function act(verdict: Verdict, actions: SweepActions): Promise<SweepRow> {
   if (verdict.verdict === 'reclaim') {
     return (await actions.reclaim(verdict.found)) ? { subject, result: 'reclaimed', detail: reason } : skipped(verdict, 'gone already');
   }
-  const done = await actions.release(verdict.id as SpinId, verdict.incarnation as Incarnation);
-  return done ? { subject, result: 'released', detail: reason } : skipped(verdict, 'gone already, or live again');
+  const forgets = verdict.verdict === 'forget';
+  const [id, incarnation] = [verdict.id as SpinId, verdict.incarnation as Incarnation];
+  const done = forgets ? await actions.forget(id, incarnation) : await actions.release(id, incarnation);
+  return done ? { subject, result: forgets ? 'forgotten' : 'released', detail: reason } : skipped(verdict, 'gone already, or live again');
 }
 
 function skipped({ subject }: Verdict, detail: string): SweepRow {

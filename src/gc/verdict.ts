@@ -1,7 +1,7 @@
 import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { incarnationTime } from '../core/ids.ts';
-import { KEEP_TAG, keepUntil } from '../core/tags.ts';
+import { KEEP_TAG, keepUntil, OWNED } from '../core/tags.ts';
 import type { Found } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
@@ -16,13 +16,14 @@ export interface Verdict {
   /**
    * - `keep`: nothing to do; the reason says why.
    * - `release`: take the spin down (expired, its `down` broke off, its first `up` died, or nothing of it runs any more).
+   * - `forget`: another state location has taken the spin over: its record goes, and nothing else.
    * - `reclaim`: delete an orphan: ours by its tags, no live record, older than the grace.
    * - `mark`: an orphan that no sweep has seen before, at a provider that can mark: marked now, judged again by the next sweep.
    * - `unmark`: marked as an orphan, and a live record owns it after all.
    * - `wait`: would be deleted but is younger than the grace, or was marked only just now.
    * - `heal`: nothing is deleted, `spin up` would mend it (its keeper died).
    */
-  readonly verdict: 'keep' | 'release' | 'reclaim' | 'mark' | 'unmark' | 'wait' | 'heal';
+  readonly verdict: 'keep' | 'release' | 'forget' | 'reclaim' | 'mark' | 'unmark' | 'wait' | 'heal';
   /** One line: `expired 12m ago`, `no record, 3h old`. */
   readonly reason: string;
   readonly found: readonly Found[];
@@ -42,6 +43,8 @@ const MARK_AGE_MS = 60_000;
 export interface Survey {
   /** Listed before the records, so that a spin made meanwhile is in the records and not taken for an orphan. */
   readonly found: readonly Found[];
+  /** What other state locations own of lives that have a record here; asked for only where a spin would be released. */
+  readonly foreign?: readonly Found[];
   readonly records: readonly StoredRecord[];
   /** IDs whose record could not be read: nothing of theirs is ever touched. */
   readonly unreadable: readonly string[];
@@ -94,6 +97,7 @@ function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Surv
   const { id, incarnation } = stored.record;
   const ruling =
     busy(stored, survey) ??
+    taken(stored.record, found, survey) ??
     kept(stored.record, survey.now) ??
     due(stored.record, survey.now) ??
     lifeless(stored, found, survey, graceMs) ??
@@ -115,6 +119,15 @@ function busy(stored: StoredRecord, survey: Survey): Ruling | undefined {
   if (lease === undefined || lease.expiresAt <= survey.now || survey.holderAlive(stored) === false) return undefined;
   const { command, user, host, pid } = lease.holder;
   return { verdict: 'keep', reason: `busy: ${command} by ${user} on ${host} (pid ${pid})` };
+}
+
+/** An adopt in another state location gives all things of a spin its tag, one after the other: until the last, both have some. */
+function taken({ id, incarnation }: SpinRecord, found: readonly Found[], { foreign = [] }: Survey): Ruling | undefined {
+  const theirs = foreign.find((thing) => thing.id === id && thing.incarnation === incarnation);
+  if (theirs === undefined) return undefined;
+  const who = `another state location (${theirs.tags?.[OWNED.state] ?? 'unknown'})`;
+  if (found.length === 0) return { verdict: 'forget', reason: `${who} owns it: its record here is forgotten, nothing of it is touched` };
+  return { verdict: 'keep', reason: `${who} owns a part of it: spin adopt ${id}, where it is to be, takes the rest over` };
 }
 
 /** The `keep` tag, in date or misspelt: a typo must not delete what someone asked to keep. */
@@ -211,7 +224,7 @@ function lastSign(stored: StoredRecord, survey: Survey): number {
 }
 
 /** A folder, a volume or a route's rule outlives what ran; it is no sign of life. */
-function runs({ kind }: Found): boolean {
+export function runs({ kind }: Found): boolean {
   return kind === 'keeper' || kind === 'service' || kind === 'process';
 }
 
@@ -231,12 +244,20 @@ function order({ resource, kind, what }: Found): string {
   return `${resource}\n${kind}\n${what}`;
 }
 
-/** Why the verdicts must not be carried out, or undefined. Small sweeps (5 or fewer) are exempt from the percentage. */
+/**
+ * Why the verdicts must not be carried out, or undefined. A record that is forgotten counts as what is deleted does: whose state is not
+ * what it was must not forget all that it had. Small sweeps (5 or fewer) are exempt from the percentage.
+ */
 export function blastRadius(verdicts: readonly Verdict[], policy: GcPolicy): string | undefined {
-  const deletions = verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length;
+  const deletions = verdicts.filter(({ verdict }) => deletes(verdict)).length;
   const would = `would delete ${deletions} of ${verdicts.length} spins and orphan groups`;
   if (deletions > policy.maxSpins) return `${would}; the limit is ${policy.maxSpins}`;
   const percent = (deletions / verdicts.length) * 100;
   if (deletions > 5 && percent > policy.maxPercent) return `${would} (${Math.floor(percent)}%); the limit is ${policy.maxPercent}%`;
   return undefined;
+}
+
+/** True where a verdict takes something away for good. */
+export function deletes(verdict: Verdict['verdict']): boolean {
+  return verdict === 'release' || verdict === 'reclaim' || verdict === 'forget';
 }

@@ -9,6 +9,8 @@ import { up } from '../../src/app/up.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { Fault } from '../../src/providers/fault.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createMemoryStore, type MemoryStore } from '../fakes/store.ts';
 import { appFor, Place, type Setup } from './world.ts';
 
 const SPEC = `
@@ -124,6 +126,99 @@ describe('adopting a spin whose record is lost', () => {
     await bringUp();
     await expect(place.run(adopt(app(), { id: 'shop' }))).rejects.toMatchObject({ code: 'change-refused' });
     await expect(place.run(adopt(app(), { id: 'nobody' }))).rejects.toMatchObject({ code: 'spin-not-found', hint: 'spin ls --cloud' });
+  });
+});
+
+describe('a spin that another state location took over', () => {
+  const theirs: Setup = { stateTag: 'theirs' };
+  let others: MemoryStore;
+  const there = (): Setup => ({ ...theirs, store: others });
+  const sweep = (setup: Setup = {}) => place.run(gc(app(setup), { dryRun: false }));
+  const machines = () => place.world.at('service.web').length;
+  const recorded = async (store: Store) => (await store.list()).records.map(({ record }) => String(record.id));
+
+  beforeEach(async () => {
+    others = createMemoryStore({ now: () => place.clock.now() });
+    place.world.place = { region: 'eu-central-1' };
+    await bringUp();
+  });
+  const takeOver = () => place.run(adopt(app(there()), { id: 'shop' }));
+
+  it('is forgotten by the sweep of the one that had it, which keeps what it cost and releases nothing', async () => {
+    await takeOver();
+    await place.clock.advance(20 * MINUTE);
+    const dry = await place.run(gc(app(), { dryRun: true }));
+    expect(dry.verdicts).toMatchObject([{ id: 'shop', verdict: 'forget', reason: expect.stringContaining('(theirs)') }]);
+    const { swept } = await sweep();
+    expect(swept).toMatchObject([{ subject: 'shop', result: 'forgotten' }]);
+    expect([machines(), await recorded(place.store), await recorded(others)]).toEqual([1, [], ['shop']]);
+    expect(await place.store.ledger()).toMatchObject([{ id: 'shop' }]);
+    expect((await sweep(there())).swept).toEqual([]);
+    expect(await place.run(down(app(there()), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released' }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
+  it('is not released though its deadline passed there, nor where it is taken over right before', async () => {
+    await place.clock.advance(300 * MINUTE);
+    // The survey, and the second look, still see it as ours.
+    let asked = 0;
+    const store = new Proxy(place.store, {
+      get: (object, name): unknown => {
+        if (name !== 'read') return Reflect.get(object, name);
+        return async (id: Parameters<typeof object.read>[0]) => {
+          if (++asked === 2) giveToOthers();
+          return object.read(id);
+        };
+      },
+    });
+    expect((await sweep({ store })).swept).toMatchObject([{ result: 'skipped' }]);
+    expect(machines()).toBe(1);
+    expect((await sweep()).swept).toMatchObject([{ result: 'forgotten' }]);
+    expect(machines()).toBe(1);
+  });
+
+  it('is not ended by a down of the one that had it, which says whose it is and what to type', async () => {
+    await takeOver();
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({
+      spins: [
+        {
+          result: 'failed',
+          error: {
+            code: 'change-refused',
+            message: 'shop belongs to another state location (theirs, owner ada): nothing of it was taken down',
+            hint: expect.stringContaining('spin adopt shop'),
+          },
+        },
+      ],
+    });
+    expect((await place.store.read(SHOP))?.record).toMatchObject({ desired: 'up' });
+    expect(machines()).toBe(1);
+    await place.run(adopt(app(), { id: 'shop' }));
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released' }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
+  it('is not called gone by a down without a record', async () => {
+    await takeOver();
+    await loseTheRecord();
+    expect(await place.run(down(app({ stateTag: 'state' }), { ids: ['shop'] }))).toMatchObject({
+      spins: [
+        {
+          result: 'absent',
+          others: ['another state location (theirs, owner ada) has 5 thing(s) of it on fake; spin adopt shop takes it over'],
+        },
+      ],
+    });
+    expect(machines()).toBe(1);
+  });
+
+  it('stays with the one that has it where the adopt broke off before the tags', async () => {
+    place.world.fail('own', new Fault('denied', 'UnauthorizedOperation', 'may not tag'));
+    await expect(takeOver()).rejects.toMatchObject({ kind: 'denied' });
+    await place.clock.advance(20 * MINUTE);
+    expect((await sweep(there())).swept).toMatchObject([{ result: 'forgotten' }]);
+    expect((await sweep()).swept).toEqual([]);
+    expect([machines(), await recorded(place.store), await recorded(others)]).toEqual([1, ['shop'], []]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CreateTagsCommand, DeleteSecurityGroupCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { expect, test } from 'vitest';
@@ -155,6 +155,42 @@ test('with its state lost, a spin is found by its tags, adopted, and taken down;
     await sweep();
     return left(await ec2.snapshot()).length === 0;
   }, 'the orphan is gone');
+});
+
+test('what another state location took over, or another machine made, is neither swept nor taken down', LONG, async () => {
+  const { here, ec2 } = await awsProject({}, { SPIN_GC_GRACE: '1s', SPIN_PROVIDER: 'aws' });
+  here.spec(spec());
+  await here.ok(['up']);
+  const [machine] = await living(ec2);
+  expect(machine?.tags[OWNED.state]).toBe(readFileSync(`${here.state}/tag`, 'utf8').trim());
+  const swept = async (options = {}) => (await here.json<GcOutcome>(['gc', '--yes', '--force', '--grace', '0s'], options)).result.swept;
+
+  // The same path on another machine.
+  const other = { env: { SPIN_STATE: `${here.home}/other` } };
+  mkdirSync(`${here.home}/other`);
+  writeFileSync(`${here.home}/other/tag`, 'of0another0state\n');
+  expect(await swept(other)).toEqual([]);
+  const absent = await here.ok(['down', 'shop', '--yes'], other);
+  expect(absent.stdout).toMatch(
+    /nothing of it is ours[^]*another state location \(.*owner ada\) has .* on aws; spin adopt shop takes it over/,
+  );
+  expect(await living(ec2)).toMatchObject([{ id: machine?.id }]);
+
+  // An adopt that breaks off between record and tags, and goes on.
+  await ec2.script({ action: 'CreateTags', fault: 'denied', times: 'always' });
+  expect((await here.run(['adopt', 'shop', '--yes'], other)).code).toBe(1);
+  await ec2.clear('scripts');
+  await here.ok(['adopt', 'shop', '--yes'], other);
+  expect((await living(ec2))[0]?.tags[OWNED.state]).toBe('of0another0state');
+
+  const refused = await here.run(['down', 'shop', '--yes']);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toMatch(/shop belongs to another state location \(of0another0state, owner ada\)[^]*spin adopt shop/);
+  await until(async () => (await swept()).some(({ result }) => result === 'forgotten'), 'the record is forgotten');
+  expect(here.record('shop')).toBeUndefined();
+  expect(await living(ec2)).toMatchObject([{ id: machine?.id }]);
+  await here.ok(['down', 'shop', '--yes'], other);
+  expect(left(await ec2.snapshot())).toEqual([]);
 });
 
 test('a sweep finds the schedule of a colleague whose config names a role for it, and says whom it may not ask', LONG, async () => {

@@ -237,6 +237,7 @@ function foundOf(provider: string, thing: Thing, marks: boolean): Found {
     kind,
     what: `fake ${key}`,
     createdAt,
+    ...(spin.place === undefined ? {} : { place: spin.place }),
     tags,
     ...(marks ? { marks } : {}),
     ...(orphanSince === undefined ? {} : { orphanSince }),

@@ -16,7 +16,14 @@ const verdict = (subject: string, over: Partial<Verdict> = {}): Verdict => ({
 });
 
 function actions(over: Partial<SweepActions> = {}): SweepActions {
-  return { release: async () => true, reclaim: async () => true, mark: async () => undefined, recheck: async (one) => one, ...over };
+  return {
+    release: async () => true,
+    forget: async () => true,
+    reclaim: async () => true,
+    mark: async () => undefined,
+    recheck: async (one) => one,
+    ...over,
+  };
 }
 
 it('carries out what asks for deletion, and nothing else', async () => {
@@ -35,6 +42,22 @@ it('carries out what asks for deletion, and nothing else', async () => {
   expect(rows).toEqual([
     { subject: 'a', result: 'released', detail: 'expired 1h ago' },
     { subject: 'e', result: 'reclaimed', detail: 'expired 1h ago' },
+  ]);
+});
+
+it('forgets what another state location owns, and releases nothing of it', async () => {
+  const forgotten: unknown[] = [];
+  const rows = await sweep(
+    [verdict('a', { verdict: 'forget', reason: 'another owns it' }), verdict('b', { verdict: 'forget' })],
+    actions({
+      release: () => Promise.reject(new InternalError('must not be called')),
+      forget: async (id) => forgotten.push(id) === 1,
+    }),
+  );
+  expect(forgotten).toEqual(['a', 'b']);
+  expect(rows).toEqual([
+    { subject: 'a', result: 'forgotten', detail: 'another owns it' },
+    { subject: 'b', result: 'skipped', detail: 'gone already, or live again' },
   ]);
 });
 

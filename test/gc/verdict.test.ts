@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeIncarnation } from '../../src/core/ids.ts';
+import { OWNED } from '../../src/core/tags.ts';
 import { blastRadius, judge, type Verdict } from '../../src/gc/verdict.ts';
 import { HOUR, T0, incarnation, neverReady, record, resource } from '../cost/records.ts';
 import { NOW, POLICY, found, keeper, lease, rulings, stored, survey } from './survey.ts';
@@ -34,6 +35,36 @@ describe('an orphan at a provider that can mark', () => {
     expect(lone(record(), { found: [...running, found({ marks: true, orphanSince: NOW - HOUR })] })).toBe(
       'unmark: was marked as an orphan, and has a record',
     );
+  });
+});
+
+describe('a spin that another state location took over', () => {
+  const theirs = (over: Parameters<typeof found>[0] = {}) => found({ tags: { [OWNED.state]: 'theirs' }, ...over });
+
+  it('is forgotten, expired or not, and nothing of it is released', () => {
+    for (const one of [record(), record(expired), record({ desired: 'down' }), record({ tags: { keep: '2026-11-01' } })]) {
+      expect(lone(one, { found: [], foreign: [theirs()] })).toBe(
+        'forget: another state location (theirs) owns it: its record here is forgotten, nothing of it is touched',
+      );
+    }
+  });
+
+  it('is left alone while a part of it is ours', () => {
+    const ruling = lone(record(expired), { found: [found({ kind: 'volume' })], foreign: [theirs()] });
+    expect(ruling).toMatch(/^keep: another state location \(theirs\) owns a part of it: spin adopt demo/);
+  });
+
+  it('is left to whoever works on it, and not taken for one where another life of its ID was', () => {
+    const at = { records: [stored(record(expired), lease())], found: [], foreign: [theirs()] };
+    expect(lone(record(expired), { ...at, holderAlive: () => true })).toMatch(/^keep: busy/);
+    expect(lone(record(expired), { found: [], foreign: [theirs({ life: 1 })] })).toMatch(/^release: expired/);
+  });
+
+  it('counts for the blast radius: a state whose tag is not what it was must not forget all that it had', () => {
+    const verdicts = Array.from({ length: 6 }, (_, n): Verdict => {
+      return { subject: `s${n}`, id: `s${n}`, incarnation: incarnation(0), verdict: 'forget', reason: '', found: [] };
+    });
+    expect(blastRadius(verdicts, POLICY)).toMatch(/would delete 6 of 6/);
   });
 });
 

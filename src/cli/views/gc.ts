@@ -1,5 +1,5 @@
 import type { GcOutcome } from '../../app/outcomes.ts';
-import type { Verdict } from '../../gc/verdict.ts';
+import { deletes, type Verdict } from '../../gc/verdict.ts';
 import type { Page } from '../page.ts';
 import { columns } from '../text/columns.ts';
 import type { Style } from '../text/style.ts';
@@ -12,6 +12,7 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
   mark: 'yellow',
   unmark: 'green',
   release: 'red',
+  forget: 'red',
   reclaim: 'red',
 };
 
@@ -19,8 +20,8 @@ const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
 export function viewGc(outcome: GcOutcome, page: Page): string {
   const { dryRun, examined, unasked, passedOver, verdicts, swept, pruned } = outcome;
   const acts = dryRun
-    ? verdicts.filter(({ verdict }) => verdict === 'release' || verdict === 'reclaim').length
-    : swept.filter(({ result }) => result === 'released' || result === 'reclaimed').length;
+    ? verdicts.filter(({ verdict }) => deletes(verdict)).length
+    : swept.filter(({ result }) => result === 'released' || result === 'forgotten' || result === 'reclaimed').length;
   const shown = dryRun || page.verbose ? verdicts : verdicts.filter(({ verdict }) => verdict !== 'keep');
   const table = columns(
     shown,

@@ -40,6 +40,15 @@ describe('the view of gc', () => {
     expect(viewGc(some, { ...page, verbose: true })).toContain('SPIN_PROVIDER=aws spin gc');
   });
 
+  it('counts what was forgotten as swept', () => {
+    const forgotten = [{ subject: 'shop', result: 'forgotten' as const, detail: 'another state location (theirs) owns it' }];
+    expect(viewGc({ ...outcome, swept: forgotten }, page)).toMatchInlineSnapshot(`
+      "✔ shop  forgotten: another state location (theirs) owns it
+
+      Swept 1 (0 spins and 0 things found)."
+    `);
+  });
+
   it('says whom it could not ask, whatever it swept', () => {
     expect(viewGc({ ...outcome, unasked: ['aws: keepers in us-east-1: may not'] }, page)).toMatchInlineSnapshot(`
       "not asked: aws: keepers in us-east-1: may not
@@ -141,6 +150,20 @@ describe('the view of down', () => {
   it('leaves the reason to the error where there is one spin only', () => {
     const spins = sample.down.spins.filter(({ id }) => id === 'stuck');
     expect(viewDown({ spins }, page)).toBe('✖ stuck could not be proven gone\n    left: process 4711 (node server.js)');
+  });
+
+  it('says whose a spin is that is not ours, and that it was not even tried', () => {
+    const [some] = sample.down.spins.filter(({ id }) => id === 'gone');
+    const others = ['another state location (theirs) has 2 thing(s) of it on aws; spin adopt gone takes it over'];
+    expect(viewDown({ spins: some === undefined ? [] : [{ ...some, others }] }, page)).toMatchInlineSnapshot(`
+      "✔ gone was not there: nothing of it is ours
+          another state location (theirs) has 2 thing(s) of it on aws; spin adopt gone takes it over"
+    `);
+    const refused = sample.down.spins.map((spin) => ({
+      ...spin,
+      ...(spin.error && { left: [], error: { code: 'change-refused', message: 'it is theirs' } }),
+    }));
+    expect(viewDown({ spins: refused }, page)).toContain('✖ stuck was not taken down: it is theirs');
   });
 
   it('has one line per spin, and below a failed one what is left', () => {
