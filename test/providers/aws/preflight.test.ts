@@ -112,6 +112,12 @@ test('a quota that cannot be had is unknown, which is no failure, and what runs 
   expect(world.ec2.counts()['DescribeInstances']).toBeUndefined();
 });
 
+test('a plan that launches nothing, as the doctor has it, is in the way of nobody and needs no address', async () => {
+  const world = await awsWorld();
+  await run(world, 1, owned(world, { incarnation: makeIncarnation(1) }));
+  expect((await check(world, planOf())).map(({ name }) => name)).toEqual(['credentials']);
+});
+
 test('too few addresses are told', async () => {
   const world = await awsWorld();
   const checks = await check(world, planOf({ name: 'web', replicas: 100_000 }));
@@ -119,6 +125,7 @@ test('too few addresses are told', async () => {
     ok: false,
     detail: expect.stringMatching(/^100000 are needed, 12273 are free in subnet-/),
   });
+  expect(named(await check(world, planOf({ name: 'web' })), 'addresses').detail).toMatch(/^1 is needed, /);
 });
 
 test('a launch that is not allowed is told, with the policy that allows it', async () => {

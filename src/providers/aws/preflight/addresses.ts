@@ -13,7 +13,7 @@ export function checkAddresses(cloud: Cloud, launches: readonly Launch[], call: 
     const { value: subnets, kept } = await earlyOf(cloud).take('', call, () => subnetsNow(cloud, call), fresh);
     const free = subnets.reduce((total, subnet) => total + subnet.free, 0);
     const needed = launches.reduce((total, { count }) => total + count, 0);
-    const detail = `${needed} are needed, ${free} are free in ${subnets.map(({ id, free: left }) => `${id} (${left})`).join(', ') || 'no subnet'}`;
+    const detail = `${needed} ${needed === 1 ? 'is' : 'are'} needed, ${free} ${free === 1 ? 'is' : 'are'} free in ${subnets.map(({ id, free: left }) => `${id} (${left})`).join(', ') || 'no subnet'}`;
     return { checks: [check('addresses', needed <= free, detail, 'name larger subnets in aws.subnets, or end what is not needed')], kept };
   });
 }

@@ -16,8 +16,9 @@ import { checkImage, checkTypes } from './types.ts';
 
 /**
  * All that can be known before anything is made, asked at the same time and in at most two rounds, and one more where an answer of
- * before, kept from earlier or asked for ahead, would refuse; what is the same for all spins of a process is asked once. Nothing is created: of the dry runs only those
- * are used that are known not to create.
+ * before, kept from earlier or asked for ahead, would refuse; what is the same for all spins of a process is asked once. A plan that
+ * launches nothing, such as the doctor's, is asked for credentials and prices only: nothing can be in its way. Nothing is created: of
+ * the dry runs only those are used that are known not to create.
  * @param prices where they were asked for
  * @throws the call's abort reason
  */
@@ -35,10 +36,14 @@ export async function preflight(
       looked(`image of ${launch.service.name}`, true, call, () => checkImage(cloud, launch, call)),
       looked(`instance types of ${launch.service.name}`, true, call, () => checkTypes(cloud, launch, call)),
     ]),
-    looked('addresses', true, call, () => checkAddresses(cloud, launches, call)),
-    checkQuotas(cloud, spin, launches, call),
-    ...(first === undefined ? [] : [looked('permission', true, call, () => checkLaunch(cloud, spin, first, call))]),
-    looked('leftovers', true, call, () => checkLeftovers(cloud, spin, call, () => asked.settle(spin, call))),
+    ...(first === undefined
+      ? []
+      : [
+          looked('addresses', true, call, () => checkAddresses(cloud, launches, call)),
+          checkQuotas(cloud, spin, launches, call),
+          looked('permission', true, call, () => checkLaunch(cloud, spin, first, call)),
+          looked('leftovers', true, call, () => checkLeftovers(cloud, spin, call, () => asked.settle(spin, call))),
+        ]),
     ...(prices === undefined ? [] : [Promise.resolve([prices.check(call.clock.now())])]),
   ];
   const all = Promise.all(looks);
