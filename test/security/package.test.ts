@@ -31,6 +31,8 @@ const PUBLISHED: readonly RegExp[] = [
   /^LICENSE$/,
   /^spin\.schema\.json$/,
   /^spin\.config\.example\.yaml$/,
+  // What hints and the README point to.
+  /^docs\/[a-z-]+\.(?:md|json)$/,
   /^bin\/(?:spin|keeper|load)\.js$/,
   // Says that the files beside it are CommonJS.
   /^bin\/package\.json$/,
@@ -47,6 +49,9 @@ describe('the published package', () => {
       'package.json',
       'README.md',
       'LICENSE',
+      'docs/aws-iam.md',
+      'docs/iam-policy.json',
+      'docs/aws-data.md',
       'bin/spin.js',
       'bin/keeper.js',
       'dist/main.cjs',

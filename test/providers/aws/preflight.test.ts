@@ -135,6 +135,19 @@ test('a launch that is not allowed is told, with the policy that allows it', asy
   expect(named(checks, 'permission')).toMatchObject({ ok: false, hint: expect.stringContaining('docs/aws-iam.md') });
 });
 
+test('keys that are wrong are not told to be given a right', async () => {
+  const world = await awsWorld();
+  world.ec2.script({
+    action: 'RunInstances',
+    times: 'always',
+    fault: { kind: 'error', code: 'AuthFailure', message: 'could not be validated', status: 401 },
+  });
+  expect(named(await check(world, planOf({ name: 'web' })), 'permission')).toMatchObject({
+    ok: false,
+    hint: expect.stringMatching(/get-caller-identity/),
+  });
+});
+
 test('a dry run stands back where real launches have to wait', async () => {
   const world = await awsWorld();
   const launches = Array.from({ length: 6 }, () => run(world, 1, {}));

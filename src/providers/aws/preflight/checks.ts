@@ -1,6 +1,7 @@
 import { messageOf } from '../../../core/errors.ts';
 import { Fault } from '../../fault.ts';
 import type { Call, Check } from '../../provider.ts';
+import { isClass } from '../fault-class.ts';
 
 export function check(name: string, ok: boolean, detail: string, hint?: string): Check {
   return { name, ok, detail, ...(ok || hint === undefined ? {} : { hint }) };
@@ -38,7 +39,10 @@ function isFinal({ kind, class: faultClass }: Fault): boolean {
   return kind !== 'throttled' && kind !== 'transient' && faultClass !== 'unimplemented';
 }
 
-function hintFor({ kind }: Fault): string {
-  if (kind === 'denied') return 'grant the action to the credentials; docs/aws-iam.md has the policy that spin needs';
-  return 'correct the spec or the aws settings: spin config';
+function hintFor(fault: Fault): string {
+  if (fault.kind !== 'denied') return 'correct the spec or the aws settings: spin config';
+  if (isClass(fault, 'UnauthorizedOperation', 'AccessDenied', 'NotAuthorized'))
+    return 'grant the action to the credentials; docs/aws-iam.md of the package has the policy that spin needs';
+  // Keys that are wrong, or an account that is blocked: no policy helps.
+  return 'aws sts get-caller-identity shows whether AWS takes these credentials, and whose they are';
 }
