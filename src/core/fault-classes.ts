@@ -126,7 +126,7 @@ export const FAULT_CLASSES = {
   },
   'other-region': { meaning: 'A spin was looked for in another region than it lives in.', hint: 'Run `spin status ID`.' },
   busy: {
-    meaning: 'A question that can wait was left out, because requests that cannot were waiting for their turn.',
+    meaning: 'A question that can wait was left out: it was asked for a moment ago, and its next turns are for what cannot wait.',
     hint: 'Run it again.',
   },
   'duration-refused': { meaning: 'AWS gives no credentials for that long, or for that short a time.', hint: 'Give another `--duration`.' },

@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
   'resource.waiting': () => 'waiting',
   'resource.ready': (event) => `ready${after(event)}`,
   'resource.failed': () => 'failed',
-  'cloud.paced': (event) => `waits its turn${after(event)}: ${fact(event.data, 'action') ?? 'a request'}`,
+  'cloud.paced': ({ data, ms }) => `${fact(data, 'action') ?? 'a request'} waits${ms === undefined ? '' : ` ${took(ms)}`} for its turn`,
   'cloud.throttled': ({ data }) => `throttled: ${fact(data, 'action') ?? 'a request'} is sent again`,
   'spin.ready': (event) => `up${after(event)}`,
   'spin.unchanged': () => 'unchanged: it already is what the spec asks for',

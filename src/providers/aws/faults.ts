@@ -106,8 +106,8 @@ export function toFault(thrown: unknown, asked: Asked): Fault {
   if (UNIMPLEMENTED.has(code) || (asked.elsewhere === true && isNotHere(code, statusOf(thrown)))) {
     return new Fault('invalid', 'unimplemented', `the endpoint does not implement ${asked.action}`, { cause: thrown });
   }
-  if (EXPIRED.has(code)) return new Fault('denied', 'credentials-expired', `${message}; ${RENEW}`, { cause: thrown });
-  if (NO_CREDENTIALS.has(code)) return new Fault('denied', 'no-credentials', `${message}; ${SIGN_IN}`, { cause: thrown });
+  if (EXPIRED.has(code)) return new Fault('denied', 'credentials-expired', advised(message, RENEW), { cause: thrown });
+  if (NO_CREDENTIALS.has(code)) return new Fault('denied', 'no-credentials', advised(message, SIGN_IN), { cause: thrown });
   const kind = kindOf(code) ?? kindByFlags(thrown) ?? kindByStatus(statusOf(thrown));
   const quota = kind === 'quota' ? quotaOf(code, asked) : undefined;
   return new Fault(kind, code, quota === undefined ? message : `${message} (quota ${quota.code}, ${quota.name})`, { cause: thrown });
@@ -122,9 +122,14 @@ const SIGN_IN = 'set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 const VOUCH = 'where your network answers for AWS, name its certificates in AWS_CA_BUNDLE';
 const RENEW = 'renew them, for example with `aws sso login`';
 
+/** What others say mostly ends with a full stop. */
+function advised(message: string, advice: string): string {
+  return `${message.replace(/\.$/, '')}; ${advice}`;
+}
+
 /** The Fault of a chain of credential sources of which none had any. */
 export function noCredentials(thrown: unknown): Fault {
-  return new Fault('denied', 'no-credentials', `no AWS credentials: ${messageOf(thrown)}; ${SIGN_IN}`, { cause: thrown });
+  return new Fault('denied', 'no-credentials', advised(`no AWS credentials: ${messageOf(thrown)}`, SIGN_IN), { cause: thrown });
 }
 
 /** The error code as AWS writes it, or the name of what was thrown. */

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { makeReporter } from '../../../src/cli/reporters/choose.ts';
 import { writerOn } from '../../../src/cli/output.ts';
 import { plainReporter } from '../../../src/cli/reporters/plain.ts';
+import { tell } from '../../../src/cli/text/tell.ts';
 import type { Globals } from '../../../src/cli/program.ts';
 import { event } from './events.ts';
 
@@ -59,6 +60,11 @@ describe('the story without a terminal', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('says of a request that waits for its turn which one and how long, once', () => {
+    const paced = event(0, { type: 'cloud.paced', ms: 1_310, data: { action: 'ec2:RunInstances' } });
+    expect(tell(paced)).toBe('ec2:RunInstances waits 1.31s for its turn');
   });
 
   it('leaves to the error what failed first, and tells of others', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { kindOf, toFault } from '../../../src/providers/aws/faults.ts';
+import { kindOf, noCredentials, toFault } from '../../../src/providers/aws/faults.ts';
 import { vcpuQuota } from '../../../src/providers/aws/quotas.ts';
 import { Fault } from '../../../src/providers/fault.ts';
 
@@ -68,8 +68,16 @@ describe('a fault', () => {
   });
 
   test('of the network is transient, whatever its code', () => {
-    for (const code of ['ECONNRESET', 'ENOTFOUND', 'EPIPE', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
+    for (const code of ['ECONNRESET', 'ENOTFOUND', 'EPIPE', 'ERR_SSL_WRONG_VERSION_NUMBER']) {
       expect(toFault(Object.assign(new Error('lost'), { code }), ASKED)).toMatchObject({ kind: 'transient', class: 'unreachable' });
+    }
+  });
+
+  test('of credentials says what to do after one stop', () => {
+    const unread = new Error('Could not load credentials from file(s).');
+    expect(noCredentials(unread).message).toMatch(/file\(s\); set AWS_PROFILE/);
+    for (const code of ['CredentialsProviderError', 'ExpiredToken']) {
+      expect(toFault(Object.assign(new Error('It is over.'), { name: code }), ASKED).message).toMatch(/It is over; /);
     }
   });
 

@@ -1,4 +1,4 @@
-import { DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { DescribeInstancesCommand, DescribeSubnetsCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { expect, test, vi } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { createClouds } from '../../../src/providers/aws/client/clouds.ts';
@@ -50,7 +50,10 @@ test('it asks in two rounds, and only about the spin itself when another follows
       .toSorted(),
   ).toEqual(['DescribeInstances', 'DescribeSubnets', 'DescribeTags']);
   // The bucket belongs to launches.
-  expect(named(again, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
+  expect(named(again, 'permission')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^unknown: .*it was asked for a moment ago/),
+  });
 });
 
 test('an image for another processor is told, with what would do', async () => {
@@ -76,7 +79,20 @@ test('types that no zone offers are told; one that only some lack is not a failu
     ok: true,
     detail: expect.stringMatching(/^m7i\.large in us-east-1a, us-east-1b \(/),
   });
-  expect(named(checks, 'instance types of odd')).toMatchObject({ ok: false, detail: expect.stringMatching(/^z9\.huge nowhere/) });
+  expect(named(checks, 'instance types of odd')).toEqual({
+    name: 'instance types of odd',
+    ok: false,
+    detail: 'z9.huge is no instance type of us-east-1',
+    hint: 'correct instanceTypes, or choose another region',
+  });
+  const Filters = [{ Name: 'availability-zone', Values: ['us-east-1c'] }];
+  const { Subnets } = await world.cloud.send(EC2Client, new DescribeSubnetsCommand({ Filters }), world.call);
+  const away = await awsWorld({ settings: { subnets: [Subnets?.[0]?.SubnetId ?? ''] } });
+  const wanted = planOf({ name: 'web', cloud: { ...CLOUD, instanceTypes: ['m7i.large', 'z9.huge'] } });
+  expect(named(await check(away, wanted), 'instance types of web')).toMatchObject({
+    ok: false,
+    detail: 'm7i.large only in us-east-1a, us-east-1b; z9.huge is no instance type of us-east-1 (subnets are in us-east-1c)',
+  });
 });
 
 test('an image that is not there fails', async () => {
@@ -152,7 +168,10 @@ test('a dry run stands back where real launches have to wait', async () => {
   const world = await awsWorld();
   const launches = Array.from({ length: 6 }, () => run(world, 1, {}));
   const checks = await check(world, planOf({ name: 'web' }));
-  expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
+  expect(named(checks, 'permission')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^unknown: .*it was asked for a moment ago/),
+  });
   await Promise.all(launches);
 });
 
@@ -170,7 +189,10 @@ test('a dry run that stood back when it was asked for ahead is not a round of it
   const before = world.ec2.calls.length;
   const checks = await check(world, plan);
   expect(world.ec2.calls.slice(before).map(({ action }) => action)).not.toContain('RunInstances');
-  expect(named(checks, 'permission')).toMatchObject({ ok: true, detail: expect.stringMatching(/^unknown: .*others are asking/) });
+  expect(named(checks, 'permission')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^unknown: .*it was asked for a moment ago/),
+  });
 });
 
 test('nothing is refused for what ran, or had an address, only when that was asked for ahead', async () => {

@@ -44,11 +44,15 @@ export async function send<AnyIn extends object, AnyOut extends MetadataBearer, 
   const began = call.clock.now();
   for (let tries = 1; ; tries++) {
     if (ifIdle && !buckets.isFull(scope, tolls, call.clock.now())) {
-      throw new Fault('throttled', 'busy', `${asked.action}: others are asking for the same just now`);
+      throw new Fault(
+        'throttled',
+        'busy',
+        `${asked.action} is left out: it was asked for a moment ago, and its next turns are for what cannot wait`,
+      );
     }
     await buckets.pass(scope, tolls, call, (ms) => {
       if (ms < TOLD_MS) return;
-      call.emit({ type: 'cloud.paced', ms, message: `${asked.action} waits for its turn`, data: { action: asked.action } });
+      call.emit({ type: 'cloud.paced', ms, data: { action: asked.action } });
     });
     countTraffic(asked.action, 'requests');
     if (tries > 1) countTraffic(asked.action, 'retries');

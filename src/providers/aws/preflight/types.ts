@@ -54,12 +54,18 @@ export function checkTypes(cloud: Cloud, { service, types }: Launch, call: Call)
     const [{ values: offered, kept }, { subnets }] = await Promise.all([offersOf(cloud, types, call, fresh), networkOf(cloud, call)]);
     const zones = new Set(subnets.map(({ zone }) => zone));
     const told = types.map((type) => {
-      const usable = (offered.get(type) ?? []).filter((zone) => zones.has(zone));
-      return { usable, text: usable.length === 0 ? `${type} nowhere` : `${type} in ${usable.toSorted().join(', ')}` };
+      const everywhere = offered.get(type);
+      if (everywhere === undefined) return { ok: false, text: `${type} is no instance type of ${cloud.region}` };
+      const usable = everywhere.filter((zone) => zones.has(zone));
+      const ok = usable.length > 0;
+      return { ok, text: `${type} ${ok ? 'in' : 'only in'} ${(ok ? usable : everywhere).toSorted().join(', ')}` };
     });
-    const ok = told.some(({ usable }) => usable.length > 0);
-    const detail = `${told.map(({ text }) => text).join('; ')} (the zones of ${cloud.region} that have a subnet)`;
-    return { checks: [check(name, ok, detail, 'choose other instance types, or subnets in other zones')], kept };
+    const ok = told.some((type) => type.ok);
+    const known = types.some((type) => offered.has(type));
+    const where = ok ? `the zones of ${cloud.region} that have a subnet` : `subnets are in ${[...zones].toSorted().join(', ')}`;
+    const detail = `${told.map(({ text }) => text).join('; ')}${known ? ` (${where})` : ''}`;
+    const hint = known ? 'choose other instance types, or subnets in other zones' : 'correct instanceTypes, or choose another region';
+    return { checks: [check(name, ok, detail, hint)], kept };
   });
 }
 

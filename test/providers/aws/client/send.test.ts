@@ -5,6 +5,7 @@ import { EC2Client, DescribeInstancesCommand, RunInstancesCommand } from '@aws-s
 import { GetRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { EventBody } from '../../../../src/core/events.ts';
 import type { Cloud } from '../../../../src/providers/aws/cloud.ts';
 import { createClouds } from '../../../../src/providers/aws/client/clouds.ts';
 import { createHandler } from '../../../../src/providers/aws/client/handler.ts';
@@ -147,6 +148,13 @@ describe('a request', () => {
       expect([fault.kind, fault.class, endpoint.asked.length]).toEqual(['invalid', 'unreachable', 1]);
     },
   );
+
+  test('that waits for its turn is told once, by its action and time alone', async () => {
+    const { cloud } = await start(() => RUN_ONE);
+    const told: EventBody[] = [];
+    await Promise.all(Array.from({ length: 5 }, () => run(cloud, { ...callNow(), emit: (event) => told.push(event) })));
+    expect(told).toEqual([{ type: 'cloud.paced', ms: expect.any(Number), data: { action: 'ec2:RunInstances' } }]);
+  });
 
   test('is sent again where a gateway in between answers with a page', async () => {
     const page = { status: 503, body: '<html></html>', headers: { 'content-type': 'text/html' } };
