@@ -1,3 +1,4 @@
+import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { spinOf } from '../lifecycle/work.ts';
@@ -12,8 +13,11 @@ export interface CredentialsRequest {
   readonly duration?: string;
 }
 
-export interface CredentialsOutcome extends SpinCredentials {
+export interface CredentialsOutcome extends Omit<SpinCredentials, 'expiresAt'> {
   readonly id: string;
+  /** ISO 8601, as everywhere in what spin prints. */
+  readonly expiresAt: string;
+  readonly warnings: readonly string[];
 }
 
 const USUAL_MS = 3_600_000;
@@ -34,6 +38,12 @@ export async function credentials(app: App, request: CredentialsRequest): Promis
     });
   }
   const asked = request.duration === undefined ? USUAL_MS : durationOf('--duration', request.duration);
-  if (asked < LEAST_MS) throw new SpinError('usage', `--duration ${request.duration} is less than 15m, the shortest that there is`);
-  return { id: record.id, ...(await provider.credentials(spinOf(record), Math.min(asked, left), call)) };
+  if (asked < LEAST_MS) {
+    throw new SpinError('usage', `--duration ${request.duration} is less than 15m, the shortest that there is`, {
+      hint: 'spin creds --help',
+    });
+  }
+  const { expiresAt, ...keys } = await provider.credentials(spinOf(record), Math.min(asked, left), call);
+  const cut = `they hold for ${formatDuration(left)} and not for ${formatDuration(asked)}, as ${record.id} ends then; spin extend ${record.id} moves that`;
+  return { id: record.id, ...keys, expiresAt: isoTime(expiresAt), warnings: request.duration !== undefined && asked > left ? [cut] : [] };
 }

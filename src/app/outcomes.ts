@@ -59,6 +59,12 @@ export interface UpOutcome {
   readonly warnings: readonly string[];
 }
 
+/** An instance as it is shown; times are ISO 8601, as everywhere in what spin prints. */
+export interface InstanceStatus extends Omit<InstanceObservation, 'startedAt' | 'healthyAt'> {
+  readonly startedAt?: string;
+  readonly healthyAt?: string;
+}
+
 export interface ResourceStatus {
   readonly key: string;
   readonly address: string;
@@ -69,7 +75,7 @@ export interface ResourceStatus {
   readonly reason: string;
   readonly since: string;
   readonly hourly: Known<NanoUsd>;
-  readonly instances: readonly InstanceObservation[];
+  readonly instances: readonly InstanceStatus[];
   readonly fault?: FaultNote;
 }
 

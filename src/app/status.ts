@@ -1,13 +1,13 @@
 import { isoTime } from '../core/clock.ts';
 import { survey } from '../lifecycle/survey.ts';
 import { spinOf } from '../lifecycle/work.ts';
-import type { Observation } from '../providers/provider.ts';
+import type { InstanceObservation, Observation } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import type { Lease } from '../store/store.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
 import type { App } from './context.ts';
 import { lookAt } from './look.ts';
-import type { ResourceStatus, StatusOutcome } from './outcomes.ts';
+import type { InstanceStatus, ResourceStatus, StatusOutcome } from './outcomes.ts';
 import { summarize } from './summary.ts';
 import { endpointsOf } from './up-outcome.ts';
 
@@ -45,8 +45,16 @@ function statusOf(resource: ResourceRecord, seen: Observation | undefined): Reso
     reason: seen?.reason ?? 'not observed',
     since: isoTime(resource.since),
     hourly: resource.hourly,
-    instances: seen?.instances ?? [],
+    instances: (seen?.instances ?? []).map(instanceOf),
     ...(fault === undefined ? {} : { fault }),
+  };
+}
+
+function instanceOf({ startedAt, healthyAt, ...rest }: InstanceObservation): InstanceStatus {
+  return {
+    ...rest,
+    ...(startedAt === undefined ? {} : { startedAt: isoTime(startedAt) }),
+    ...(healthyAt === undefined ? {} : { healthyAt: isoTime(healthyAt) }),
   };
 }
 

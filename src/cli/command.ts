@@ -59,6 +59,8 @@ export type Answer =
       readonly brief: () => string;
       readonly exit: ExitCode | number;
       readonly problem?: Problem;
+      /** For stderr, where stdout is for machines to read. */
+      readonly warnings: readonly string[];
     }
   | {
       /** Lines as they come, until the caller interrupts; with `--output json` one document per line. */
@@ -90,6 +92,7 @@ interface Extra<Outcome> {
   readonly brief?: (outcome: Outcome) => string;
   readonly exit?: ExitCode | number;
   readonly problem?: Problem | undefined;
+  readonly warnings?: readonly string[];
 }
 
 /** An outcome with its view. The view sees every text made clean of control characters. */
@@ -100,6 +103,7 @@ export function result<Outcome>(outcome: Outcome, view: (outcome: Outcome, page:
     view: (page) => view(cleanAll(outcome), page),
     brief: () => extra.brief?.(cleanAll(outcome)) ?? '',
     exit: extra.exit ?? 0,
+    warnings: extra.warnings ?? [],
     ...(extra.problem === undefined ? {} : { problem: extra.problem }),
   };
 }

@@ -97,6 +97,7 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
     });
     for (const warning of globals.quiet ? [] : app.config.warnings) reporter.note(`warning: ${warning}`);
     const answer = await command.run(app, { ...input, interactive: () => world.stderr.isTTY === true && world.stdin.isTTY === true });
+    if (answer.kind === 'result' && !globals.quiet) for (const warning of answer.warnings) reporter.note(`warning: ${warning}`);
     reporter.done();
     // A slow reader of both gets the story whole, and the result after it.
     await desk.stderr.settled();

@@ -6,6 +6,7 @@ import { down } from '../../src/app/down.ts';
 import { gc } from '../../src/app/gc.ts';
 import { ls } from '../../src/app/ls.ts';
 import { up } from '../../src/app/up.ts';
+import { isoTime } from '../../src/core/clock.ts';
 import { parseSpinId } from '../../src/core/ids.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { Fault } from '../../src/providers/fault.ts';
@@ -257,9 +258,11 @@ describe('credentials of a spin', () => {
   it('never outlive it', async () => {
     await bringUp();
     const now = place.clock.now();
-    expect(await credentials(app(), { id: 'shop' })).toMatchObject({ id: 'shop', expiresAt: now + 60 * MINUTE });
-    const { expiresAt } = await credentials(app(), { id: 'shop', duration: '12h' });
-    expect(expiresAt - now).toBeLessThanOrEqual(240 * MINUTE);
+    const hour = { id: 'shop', expiresAt: isoTime(now + 60 * MINUTE), warnings: [] };
+    expect(await credentials(app(), { id: 'shop' })).toMatchObject(hour);
+    const { expiresAt, warnings } = await credentials(app(), { id: 'shop', duration: '12h' });
+    expect(Date.parse(expiresAt) - now).toBeLessThanOrEqual(240 * MINUTE);
+    expect(warnings).toEqual([expect.stringMatching(/^they hold for 4h and not for 12h, as shop ends then; spin extend shop moves that$/)]);
     await expect(credentials(app(), { id: 'shop', duration: '5m' })).rejects.toMatchObject({ code: 'usage' });
     await place.clock.advance(230 * MINUTE);
     await expect(credentials(app(), { id: 'shop' })).rejects.toMatchObject({ code: 'change-refused' });

@@ -10,6 +10,8 @@ import { status } from '../../src/app/status.ts';
 import { up, type UpRequest } from '../../src/app/up.ts';
 import { makeIncarnation } from '../../src/core/ids.ts';
 import { usd } from '../../src/core/money.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+import { createFakeProvider } from '../fakes/provider.ts';
 import { appFor, Place, type Setup } from './world.ts';
 
 const SPEC = `
@@ -39,6 +41,22 @@ describe('status', () => {
     expect(outcome.resources.find(({ key }) => key === 'service.web@1')?.instances).toMatchObject([
       { name: 'web@1.1', state: 'healthy' },
       { name: 'web@1.2' },
+    ]);
+  });
+
+  it('tells times as they are told everywhere, and not in milliseconds', async () => {
+    await run();
+    const fake = createFakeProvider(place.world);
+    const observe: Provider['observe'] = async (targets, call) =>
+      new Map(
+        [...(await fake.observe(targets, call))].map(([key, seen]) => [
+          key,
+          { ...seen, instances: seen.instances.map((one) => ({ ...one, startedAt: 0, healthyAt: 1_500 })) },
+        ]),
+      );
+    const { resources } = await place.run(status(appFor(place, { provider: { ...fake, observe } }), { id: 'shop' }));
+    expect(resources.find(({ key }) => key === 'service.db@1')?.instances).toMatchObject([
+      { startedAt: '1970-01-01T00:00:00.000Z', healthyAt: '1970-01-01T00:00:01.500Z' },
     ]);
   });
 

@@ -197,6 +197,7 @@ test('credentials for one spin are told to who asks for them, and kept nowhere',
     ['--format', 'json'],
     ['--format', 'credential-process'],
     ['--output', 'json'],
+    ['--duration', '9h'],
   ];
   const given = new Map<string, string>();
   for (const form of forms) {
@@ -208,6 +209,7 @@ test('credentials for one spin are told to who asks for them, and kept nowhere',
       expect.not.stringContaining(key),
     ]);
     expect(stdout).toContain(`session-of-${key}`);
+    expect(stderr.includes('warning: they hold for'), stderr).toBe(form.includes('--duration'));
     for (const name of ['secret', 'session']) given.set(`${name} ${form.join(' ')}`, `${name}-of-${key}`);
   }
   expect(new Set(given.values()).size).toBe(forms.length * 2);

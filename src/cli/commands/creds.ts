@@ -28,6 +28,7 @@ export const creds: Command = {
     ]);
     const outcome = await run(app, given({ id: input.arg('id'), duration: input.text('duration') }));
     const format = FORMATS.find((each) => each === input.text('format')) ?? 'env';
-    return result(outcome, (clean) => viewCredentials(clean, format), { brief: (clean) => viewCredentials(clean, format) });
+    const { warnings } = outcome;
+    return result(outcome, (clean) => viewCredentials(clean, format), { brief: (clean) => viewCredentials(clean, format), warnings });
   },
 };

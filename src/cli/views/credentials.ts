@@ -1,5 +1,4 @@
 import type { CredentialsOutcome } from '../../app/credentials.ts';
-import { isoTime } from '../../core/clock.ts';
 import { lines } from './parts.ts';
 
 /** For machines to read: `env` for a shell, `json`, or what an AWS profile's `credential_process` prints. */
@@ -10,6 +9,8 @@ export function viewCredentials(credentials: CredentialsOutcome, format: 'env' |
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_SESSION_TOKEN: sessionToken,
+      // Not every AWS tool reads it; people do.
+      AWS_CREDENTIAL_EXPIRATION: expiresAt,
       ...(region === undefined ? {} : { AWS_REGION: region }),
     };
     return lines(Object.entries(variables).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`));
@@ -20,7 +21,7 @@ export function viewCredentials(credentials: CredentialsOutcome, format: 'env' |
     AccessKeyId: accessKeyId,
     SecretAccessKey: secretAccessKey,
     SessionToken: sessionToken,
-    Expiration: isoTime(expiresAt),
+    Expiration: expiresAt,
   };
   return JSON.stringify(format === 'json' ? { ...process, Region: region } : process);
 }

@@ -1,7 +1,6 @@
-import type { ResourceStatus, StatusOutcome } from '../../app/outcomes.ts';
+import type { InstanceStatus, ResourceStatus, StatusOutcome } from '../../app/outcomes.ts';
 import type { FaultNote } from '../../core/events.ts';
 import { formatMoney } from '../../core/money.ts';
-import type { InstanceObservation } from '../../providers/provider.ts';
 import type { Page } from '../page.ts';
 import { columns, pairs } from '../text/columns.ts';
 import { cutLine, fold } from '../text/width.ts';
@@ -68,13 +67,13 @@ function resourceTable(resources: readonly ResourceStatus[], page: Page): string
   );
 }
 
-function instanceTable(instances: readonly InstanceObservation[], page: Page): string {
+function instanceTable(instances: readonly InstanceStatus[], page: Page): string {
   return columns(
     instances,
     [
       { title: 'INSTANCE', text: ({ name }) => name, shrink: { order: 2, min: 8 }, cut: 'middle' },
       { title: 'STATE', text: ({ state }) => state, style: ({ state }, style) => stateStyle(state, style) },
-      { title: 'UP', text: ({ startedAt }) => (startedAt === undefined ? '' : span(page.now - startedAt)) },
+      { title: 'UP', text: ({ startedAt }) => (startedAt === undefined ? '' : span(page.now - Date.parse(startedAt))) },
       { title: 'RESTARTS', text: ({ restarts }) => String(restarts), align: 'right' },
       { title: 'ADDRESS', text: ({ address }) => address ?? '' },
       { title: 'RUNS AS', text: ({ runsAs }) => runsAs ?? '' },

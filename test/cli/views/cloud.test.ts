@@ -69,17 +69,19 @@ describe('the view of credentials', () => {
     accessKeyId: 'ASIA1',
     secretAccessKey: "it's/a+secret",
     sessionToken: '$(touch x)`y`"z"',
-    expiresAt: sample.NOW,
+    expiresAt: '2026-11-23T12:00:00.000Z',
+    warnings: [],
     region: 'eu-central-1',
   };
 
   it('can be evaluated by a shell, whatever is in them', () => {
-    const script = `${viewCredentials(credentials, 'env')}\nprintf '%s\\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN" "$AWS_REGION"`;
+    const script = `${viewCredentials(credentials, 'env')}\nprintf '%s\\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN" "$AWS_REGION" "$AWS_CREDENTIAL_EXPIRATION"`;
     expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n')).toEqual([
       credentials.accessKeyId,
       credentials.secretAccessKey,
       credentials.sessionToken,
       credentials.region,
+      credentials.expiresAt,
     ]);
   });
 

@@ -144,7 +144,7 @@ export const status: StatusOutcome = {
           name: 'web@1.1',
           state: 'healthy',
           reason: 'healthy',
-          startedAt: NOW - 60_000,
+          startedAt: '2026-11-23T11:59:00.000Z',
           restarts: 0,
           address: '127.0.0.1:20002',
           runsAs: '4711',
