@@ -3,7 +3,7 @@ import { SpinError } from '../core/errors.ts';
 import { addBills, type BilledReport, compareBilled } from '../cost/billed.ts';
 import { type CostQuery, reportCost } from '../cost/report.ts';
 import { Fault } from '../providers/fault.ts';
-import type { BilledCost } from '../providers/provider.ts';
+import type { BilledCost, Provider } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { LedgerEntry } from '../store/store.ts';
 import type { App } from './context.ts';
@@ -26,33 +26,36 @@ export async function billedCost(
   const now = app.clock.now();
   const to = Math.min(query.to ?? now, now);
   const from = Math.min(query.from ?? to - BACK_MS, to);
+  const billers = await billersOf(app);
   const days = `${dayOf(from)} to ${dayOf(to)}`;
   const agreed = await app.confirm({ text: `Ask for the bill of ${days}? Each request to Cost Explorer costs 0.01 USD.`, items: [] });
   if (!agreed) throw new SpinError('declined', 'nothing was asked, and nothing was charged');
-  const bill = await askAll(app, from, to);
+  const bill = await askAll(app, billers, from, to);
   const estimates = reportCost(records, ledger, { ...query, by: 'spin', from: Date.parse(bill.from), to: Date.parse(bill.to) }, now);
   const narrowed = query.id !== undefined || query.owner !== undefined || query.tags !== undefined;
   return compareBilled(estimates.rows, bill, !narrowed);
 }
 
-async function askAll(app: App, from: number, to: number): Promise<BilledCost> {
-  const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const refusals: Fault[] = [];
-  const bills: BilledCost[] = [];
+/** Those that send a bill, found before anybody is asked to pay. @throws SpinError `provider-failed` where there are none */
+async function billersOf(app: App): Promise<readonly [Provider, ...Provider[]]> {
   const names = [...new Set([...app.providers, ...app.reachable])];
-  for (const name of names) {
+  const [first, ...others] = (await Promise.all(names.map((name) => app.provider(name)))).filter(({ bills }) => bills === true);
+  if (first === undefined) throw new SpinError('provider-failed', `nobody sends a bill for ${names.join(' and ')}`, { hint: 'spin cost' });
+  return [first, ...others];
+}
+
+async function askAll(app: App, [first, ...others]: readonly [Provider, ...Provider[]], from: number, to: number): Promise<BilledCost> {
+  const call = { clock: app.clock, signal: app.signal, emit: silent };
+  const ask = async (provider: Provider): Promise<BilledCost> => {
     try {
-      bills.push(await (await app.provider(name)).billed(from, to, call));
+      return await provider.billed(from, to, call);
     } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      // Where nothing is ever billed there is nothing to add.
-      if (thrown.kind !== 'invalid') throw failed(name, thrown);
-      refusals.push(thrown);
+      throw thrown instanceof Fault ? failed(provider.name, thrown) : thrown;
     }
-  }
-  const [first, ...others] = bills;
-  if (first !== undefined) return addBills([first, ...others]);
-  throw failed(names.join(' and '), refusals.at(-1) ?? new Fault('invalid', 'never-billed', 'there is no provider to ask'));
+  };
+  const bills: [BilledCost, ...BilledCost[]] = [await ask(first)];
+  for (const provider of others) bills.push(await ask(provider));
+  return addBills(bills);
 }
 
 function failed(provider: string, fault: Fault): SpinError {

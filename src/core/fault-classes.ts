@@ -114,6 +114,10 @@ export const FAULT_CLASSES = {
     meaning: 'There are no credentials for the cloud, or it does not know them.',
     hint: 'Set `AWS_PROFILE` or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or run `aws sso login`.',
   },
+  'no-cloud': {
+    meaning: 'Credentials were asked for that reach a spin on this machine, which has none: it runs as its user.',
+    hint: 'Run what you want there: `spin exec ID SERVICE -- COMMAND`.',
+  },
   'credentials-expired': { meaning: 'The credentials for the cloud are over.', hint: 'Renew them, for example with `aws sso login`.' },
   'no-region': { meaning: 'Nothing says in which region to work.', hint: 'Say `region:` in the spec, or set `AWS_REGION`.' },
   'account-refused': {

@@ -266,6 +266,8 @@ export interface Provider {
   readonly kinds: readonly ResourceKind[];
   /** Its instances run on other machines than this one, and know nothing of its folders. */
   readonly elsewhere?: boolean;
+  /** It sends a bill, which `billed` asks for. */
+  readonly bills?: boolean;
   /** Milliseconds that a machine may need before what runs on it begins; none where that is this machine. */
   readonly bootMs?: number;
 

@@ -30,7 +30,7 @@ function billing(place: Place, bill: Partial<BilledCost> | Fault): { provider: P
     asked.push([from, to]);
     return bill instanceof Fault ? Promise.reject(bill) : Promise.resolve({ ...answer, ...bill });
   };
-  return { provider: { ...createFakeProvider(place.world), billed }, asked };
+  return { provider: { ...createFakeProvider(place.world), bills: true, billed }, asked };
 }
 
 describe('cost --billed', () => {
@@ -58,6 +58,7 @@ describe('cost --billed', () => {
     const { provider, asked } = billing(place, { rows: [{ id: 'theirs', cost: usd(9), estimated: false }] });
     const outcome = await cost(appFor(place, { provider, answer: true }), { billed: true, since: '2d', id: 'web' });
     expect(asked).toEqual([[NOW - 2 * DAY, NOW]]);
+    expect(place.questions).toMatchObject([{ text: expect.stringContaining('the bill of 2026-11-21 to 2026-11-23?') }]);
     expect(outcome.billed?.rows.map(({ id }) => id)).toEqual(['web']);
   });
 
@@ -74,10 +75,14 @@ describe('cost --billed', () => {
     const denied = billing(place, new Fault('denied', 'AccessDenied', 'you may not see it'));
     const refused = cost(appFor(place, { provider: denied.provider, answer: true }), { billed: true });
     await expect(refused).rejects.toMatchObject({ code: 'provider-failed', message: expect.stringContaining('you may not see it') });
+    expect(place.questions).toHaveLength(1);
     await expect(cost(appFor(place, { answer: true }), { billed: true })).rejects.toMatchObject({
       code: 'provider-failed',
-      message: expect.stringContaining('nothing is ever billed here'),
+      message: 'nobody sends a bill for fake',
+      hint: 'spin cost',
     });
+    // Where there is nobody to ask, the user is not asked either.
+    expect(place.questions).toHaveLength(1);
     await expect(cost(appFor(place, { answer: true }), { billed: true, by: 'owner' })).rejects.toMatchObject({ code: 'usage' });
   });
 });

@@ -1,6 +1,7 @@
 import type { CostOutcome } from '../../app/outcomes.ts';
 import type { BilledReport, BilledRow } from '../../cost/billed.ts';
 import type { CostRow } from '../../cost/report.ts';
+import { isoTime } from '../../core/clock.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { formatMoney } from '../../core/money.ts';
 import type { Page } from '../page.ts';
@@ -60,6 +61,8 @@ function viewBilled({ rows, total, untagged, from, to, age, queryCost, note }: B
     ],
     page,
   );
-  const days = `From ${from} up to ${to}, by whole days in UTC; ${age}. Asking cost ${formatMoney(queryCost)}.`;
+  // The end of a bill is the day after its last.
+  const lastDay = isoTime(Date.parse(to) - 86_400_000).slice(0, 10);
+  const days = `From ${from} to ${lastDay}, by whole days in UTC; ${age}. Asking cost ${formatMoney(queryCost)}.`;
   return paragraphs([table, page.style.dim(days), note === undefined ? '' : `${page.style.yellow('note:')} ${note}`]);
 }

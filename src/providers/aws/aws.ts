@@ -63,6 +63,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
   return {
     name: 'aws',
     elsewhere: true,
+    bills: true,
     bootMs: BOOT_MS,
     kinds: [
       ...(settings.schedulerRole === undefined ? [] : (['keeper'] as const)),

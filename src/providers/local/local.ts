@@ -136,7 +136,12 @@ export function createLocalProvider(options: LocalOptions): Provider {
 
     exec: async (spin, request, call) => (await import('./exec.ts')).execInInstance(options, folderOf(spin), spin, request, call),
 
-    credentials: () => Promise.reject(new Fault('invalid', 'no-credentials', 'a local spin has no credentials: it runs as the user')),
+    credentials: ({ id }) =>
+      Promise.reject(
+        new Fault('invalid', 'no-cloud', `${id} runs on this machine, as you: there are no credentials that reach it`, {
+          hint: `spin exec ${id} SERVICE -- COMMAND`,
+        }),
+      ),
 
     billed: () => Promise.reject(new Fault('invalid', 'never-billed', 'nobody sends a bill for this machine')),
 

@@ -31,6 +31,6 @@ new         unknown          $0.00
 total       unknown          $3.50
 untagged          -         $90.00
 
-From 2026-11-16 up to 2026-11-24, by whole days in UTC; Cost Explorer is up to 24 hours behind. Asking cost $0.010.`);
+From 2026-11-16 to 2026-11-23, by whole days in UTC; Cost Explorer is up to 24 hours behind. Asking cost $0.010.`);
   expect(viewCost({ ...outcome, billed: { ...billed, note: 'activate the tag' } }, page)).toContain('note: activate the tag');
 });

@@ -126,3 +126,13 @@ function planOf(desires: readonly Desire[]): Plan {
   }));
   return { resources, hourly: 0, untilTtl: 0, ttlMs: 1 };
 }
+
+test('a spin here has no credentials, which is not a matter of signing in to a cloud', async () => {
+  const { provider, spin, call } = localWorld();
+  await expect(provider.credentials(spin, 3_600_000, call)).rejects.toMatchObject({
+    kind: 'invalid',
+    class: 'no-cloud',
+    message: `${spin.id} runs on this machine, as you: there are no credentials that reach it`,
+    hint: `spin exec ${spin.id} SERVICE -- COMMAND`,
+  });
+});
