@@ -33,7 +33,7 @@ export async function cost(app: App, request: CostRequest): Promise<CostOutcome>
   const from = start === undefined ? undefined : momentOf(request.from === undefined ? '--since' : '--from', start, now);
   const to = request.to === undefined ? now : momentOf('--to', request.to, now);
   if (from !== undefined && from >= to)
-    throw new SpinError('usage', `the period ends (${isoTime(to)}) before it begins (${isoTime(from)})`);
+    throw new SpinError('usage', `the period ends (${isoTime(to)}) before it begins (${isoTime(from)})`, { hint: 'spin cost --help' });
   const { records } = await app.store.list();
   const ledger = await app.store.ledger();
   const { id } = request;

@@ -13,7 +13,7 @@ export interface LsRequest {
 /** Every spin that has a record, from the records alone, sorted by ID. @throws SpinError `usage`, `state-unwritable` */
 export async function ls(app: App, request: LsRequest = {}): Promise<LsOutcome> {
   if (request.state !== undefined && !SPIN_STATES.some((state) => state === request.state)) {
-    throw new SpinError('usage', `--state ${JSON.stringify(request.state)} is not a state`, { hint: `one of ${SPIN_STATES.join(', ')}` });
+    throw new SpinError('usage', `--only ${JSON.stringify(request.state)} is not a state`, { hint: `one of ${SPIN_STATES.join(', ')}` });
   }
   const now = app.clock.now();
   const { seen, unreadable } = await app.store.scan((record) => summarize(record, now));

@@ -263,7 +263,10 @@ describe('credentials of a spin', () => {
     const { expiresAt, warnings } = await credentials(app(), { id: 'shop', duration: '12h' });
     expect(Date.parse(expiresAt) - now).toBeLessThanOrEqual(240 * MINUTE);
     expect(warnings).toEqual([expect.stringMatching(/^they hold for 4h and not for 12h, as shop ends then; spin extend shop moves that$/)]);
-    await expect(credentials(app(), { id: 'shop', duration: '5m' })).rejects.toMatchObject({ code: 'usage' });
+    await expect(credentials(app(), { id: 'shop', duration: '5m' })).rejects.toMatchObject({
+      code: 'usage',
+      hint: 'spin creds --help',
+    });
     await place.clock.advance(230 * MINUTE);
     await expect(credentials(app(), { id: 'shop' })).rejects.toMatchObject({ code: 'change-refused' });
   });

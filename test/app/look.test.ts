@@ -184,7 +184,7 @@ describe('cost', () => {
   });
 
   it('refuses a period that ends before it begins, and a key that is none', async () => {
-    await expect(cost(appFor(place), { since: '1h', to: '2h' })).rejects.toMatchObject({ code: 'usage' });
+    await expect(cost(appFor(place), { since: '1h', to: '2h' })).rejects.toMatchObject({ code: 'usage', hint: 'spin cost --help' });
     await expect(cost(appFor(place), { by: 'colour' })).rejects.toMatchObject({ code: 'usage' });
   });
 });

@@ -16,6 +16,10 @@ describe('the templates', () => {
     expect(names.toSorted()).toEqual(['database-snapshot', 'job', 'per-pr', 'web', 'worker-queue']);
   });
 
+  it.each(names)('%s says what it is in its first line, which init lists', async (name) => {
+    expect(await readFile(join(folder, name, 'spin.yaml'), 'utf8')).toMatch(/^# [A-Z].*[^:]\n/);
+  });
+
   it.each(names)('%s is a valid spec whose files are there, with nothing set in the environment', async (name) => {
     const dir = join(folder, name);
     const { spec, warnings } = await loadSpec({

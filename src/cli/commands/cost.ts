@@ -10,7 +10,7 @@ export const cost: Command = {
   args: [{ form: '[id]', summary: 'only this spin', completes: 'spin' }],
   options: [
     { flags: '--by <key>', summary: 'spin, owner, service, provider, or tag:NAME (default: spin)' },
-    { flags: '--since <duration>', summary: 'only what was spent in the last such as 7d' },
+    { flags: '--since <duration>', summary: 'only what was spent in so much time until now, such as 7d' },
     { flags: '--from <time>', summary: 'only what was spent from here on, such as 2026-12-01' },
     { flags: '--to <time>', summary: 'only what was spent up to here' },
     OWNER_FILTER,
