@@ -5,7 +5,7 @@ import type { Tags } from '../core/tags.ts';
 import type { BilledReport } from '../cost/billed.ts';
 import type { CostReport } from '../cost/report.ts';
 import type { Verdict } from '../gc/verdict.ts';
-import type { Check, Endpoint, Enforcer, InstanceObservation } from '../providers/provider.ts';
+import type { Check, Endpoint, Enforcer, InstanceObservation, SnapshotFile } from '../providers/provider.ts';
 import type { Timings } from '../telemetry/timings.ts';
 import type { SpinState } from '../lifecycle/state.ts';
 
@@ -246,11 +246,10 @@ export interface InitOutcome {
   readonly next: string;
 }
 
-export interface SnapshotOutcome {
+export interface SnapshotOutcome extends SnapshotFile {
   readonly id: string;
   readonly volume: string;
   readonly file: string;
-  readonly bytes: number;
 }
 
 export interface ExecOutcome {

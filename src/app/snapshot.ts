@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SpinError } from '../core/errors.ts';
 import { Fault } from '../providers/fault.ts';
@@ -10,11 +11,13 @@ import type { SnapshotOutcome } from './outcomes.ts';
 export interface SnapshotRequest {
   readonly id: string;
   readonly volume: string;
-  /** Where the archive goes; `ID-VOLUME.tar.gz` in the working directory unless told. */
+  /** Where the archive goes; `ID-VOLUME` with the provider's ending in the working directory unless told. */
   readonly file?: string;
+  /** Overwrite a file that is there. */
+  readonly force: boolean;
 }
 
-/** Writes a volume of a spin into an archive that another spec can start from. @throws SpinError `service-not-found`, `snapshot-failed` */
+/** Writes a volume of a spin into an archive that another spec can start from. @throws SpinError `service-not-found`, `snapshot-failed`; `file-exists`, before anything is made */
 export async function snapshot(app: App, request: SnapshotRequest): Promise<SnapshotOutcome> {
   const { stored, provider, call } = await lookAt(app, request.id);
   const { record } = stored;
@@ -24,10 +27,11 @@ export async function snapshot(app: App, request: SnapshotRequest): Promise<Snap
       hint: didYouMean(request.volume, known) ?? (known.length === 0 ? 'its spec names no volumes' : `it has ${known.join(', ')}`),
     });
   }
-  const file = resolve(app.cwd, request.file ?? `${record.id}-${request.volume}.tar.gz`);
+  const file = resolve(app.cwd, request.file ?? `${record.id}-${request.volume}${provider.snapshotEnding}`);
+  if (!request.force && existsSync(file))
+    throw new SpinError('file-exists', `${file} exists already`, { hint: 'name another file, or add --force', data: { file } });
   try {
-    const { bytes } = await provider.snapshot(spinOf(record), request.volume, file, call);
-    return { id: record.id, volume: request.volume, file, bytes };
+    return { id: record.id, volume: request.volume, file, ...(await provider.snapshot(spinOf(record), request.volume, file, call)) };
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     throw new SpinError('snapshot-failed', thrown.message, { cause: thrown });

@@ -247,6 +247,17 @@ export interface SpinCredentials {
   readonly region?: string;
 }
 
+/** A file that a volume of another spin can start with. */
+export interface SnapshotFile {
+  readonly bytes: number;
+  /** What the file only names: the provider has it, and it is paid for until somebody deletes it. */
+  readonly kept?: {
+    readonly id: string;
+    /** The command that deletes it. */
+    readonly deleteWith: string;
+  };
+}
+
 /** What the provider's own bill says. */
 export interface BilledCost {
   /** By the value of the `spin:id` tag; '' for what carries none. */
@@ -266,6 +277,8 @@ export interface Provider {
   readonly kinds: readonly ResourceKind[];
   /** Its instances run on other machines than this one, and know nothing of its folders. */
   readonly elsewhere?: boolean;
+  /** How the name of what `snapshot` writes ends, unless somebody names it. */
+  readonly snapshotEnding: '.tar.gz' | '.json';
   /** It sends a bill, which `billed` asks for. */
   readonly bills?: boolean;
   /** Milliseconds that a machine may need before what runs on it begins; none where that is this machine. */
@@ -345,5 +358,5 @@ export interface Provider {
   billed(from: number, to: number, call: Call): Promise<BilledCost>;
 
   /** Writes a volume into an archive at `file` (absolute); the file appears whole or not at all. @throws Fault */
-  snapshot(spin: SpinRef, volume: string, file: string, call: Call): Promise<{ readonly bytes: number }>;
+  snapshot(spin: SpinRef, volume: string, file: string, call: Call): Promise<SnapshotFile>;
 }

@@ -6,6 +6,8 @@ import { init, templates } from '../../src/app/init.ts';
 import { snapshot } from '../../src/app/snapshot.ts';
 import { status } from '../../src/app/status.ts';
 import { up } from '../../src/app/up.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+import { createFakeProvider } from '../fakes/provider.ts';
 import { appFor, Place } from './world.ts';
 
 let dir: string;
@@ -62,11 +64,35 @@ it('writes a snapshot of a volume into the working directory, or says which volu
   const cwd = join(dir, 'work');
   const spec = 'name: shop\nttl: 4h\nvolumes: { data: {} }\nservices: { db: { run: db, volumes: [data] } }\n';
   await place.run(up(appFor(place, { spec }), { file: '-', onFailure: 'keep' }));
-  const outcome = await snapshot(appFor(place, { cwd }), { id: 'shop', volume: 'data' });
+  const write = (force = false) => snapshot(appFor(place, { cwd }), { id: 'shop', volume: 'data', force });
+  const outcome = await write();
   expect(outcome.file).toBe(join(cwd, 'shop-data.tar.gz'));
   expect((await readFile(outcome.file)).length).toBe(outcome.bytes);
-  await expect(snapshot(appFor(place, { cwd }), { id: 'shop', volume: 'date' })).rejects.toMatchObject({
+  await writeFile(outcome.file, 'mine');
+  await expect(write()).rejects.toMatchObject({ code: 'file-exists', hint: 'name another file, or add --force' });
+  expect(await readFile(outcome.file, 'utf8')).toBe('mine');
+  expect(await write(true)).toEqual(outcome);
+  await expect(snapshot(appFor(place, { cwd }), { id: 'shop', volume: 'date', force: false })).rejects.toMatchObject({
     code: 'service-not-found',
     hint: expect.stringContaining('data'),
+  });
+});
+
+it('names a snapshot as its provider writes it, and tells what that keeps', async () => {
+  const place = new Place();
+  const spec = 'name: shop\nttl: 4h\nvolumes: { data: {} }\nservices: { db: { run: db, volumes: [data] } }\n';
+  await place.run(up(appFor(place, { spec }), { file: '-', onFailure: 'keep' }));
+  const kept = { id: 'snap-1', deleteWith: 'aws ec2 delete-snapshot --snapshot-id snap-1' };
+  const provider: Provider = {
+    ...createFakeProvider(place.world),
+    snapshotEnding: '.json',
+    snapshot: () => Promise.resolve({ bytes: 9, kept }),
+  };
+  expect(await snapshot(appFor(place, { cwd: dir, provider }), { id: 'shop', volume: 'data', force: false })).toEqual({
+    id: 'shop',
+    volume: 'data',
+    file: join(dir, 'shop-data.json'),
+    bytes: 9,
+    kept,
   });
 });

@@ -36,6 +36,7 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
   return {
     name,
     ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
+    snapshotEnding: '.tar.gz',
     kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
     price: options.price ?? (() => 0),
     unsupported: (spec) => Object.keys(spec.databases).map((database) => `it has no databases (${database})`),

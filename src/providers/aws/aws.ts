@@ -64,6 +64,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     name: 'aws',
     elsewhere: true,
     bills: true,
+    snapshotEnding: '.json',
     bootMs: BOOT_MS,
     kinds: [
       ...(settings.schedulerRole === undefined ? [] : (['keeper'] as const)),

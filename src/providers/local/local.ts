@@ -65,6 +65,7 @@ export function createLocalProvider(options: LocalOptions): Provider {
 
   return {
     name: 'local',
+    snapshotEnding: '.tar.gz',
     kinds: ['keeper', 'secret', 'volume', 'service', 'route', 'registration'],
 
     unsupported,

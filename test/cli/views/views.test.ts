@@ -10,6 +10,7 @@ import { viewGc } from '../../../src/cli/views/gc.ts';
 import { viewDown } from '../../../src/cli/views/down.ts';
 import { viewLs } from '../../../src/cli/views/ls.ts';
 import { viewPlan } from '../../../src/cli/views/plan.ts';
+import { viewSnapshot } from '../../../src/cli/views/snapshot.ts';
 import { viewStatus } from '../../../src/cli/views/status.ts';
 import { briefUp, viewUp } from '../../../src/cli/views/up.ts';
 import { waterfall } from '../../../src/cli/views/waterfall.ts';
@@ -205,6 +206,19 @@ describe('a view on a narrow terminal', () => {
     const lines = viewStatus(sample.status, { ...page, width: 40 }).split('\n');
     expect(lines.filter((line) => widthOf(line) > 40)).toEqual([]);
     expect(lines.join('\n')).toContain('http://127.0.0.1:20001');
+  });
+});
+
+describe('the view of a snapshot', () => {
+  const outcome = { id: 'web', volume: 'data', file: '/home/ana/web-data.json', bytes: 109 };
+
+  it('tells where it is, and where a cloud keeps it that it is billed, and how to end that', () => {
+    expect(viewSnapshot(outcome, page)).toBe('✔ data of web is in /home/ana/web-data.json (109 B)');
+    expect(viewSnapshot({ ...outcome, kept: { id: 'snap-1', deleteWith: 'aws ec2 delete-snapshot --snapshot-id snap-1' } }, page))
+      .toMatchInlineSnapshot(`
+        "✔ data of web is snapshot snap-1, which /home/ana/web-data.json names (109 B)
+        It outlives the spin and is billed until you delete it: aws ec2 delete-snapshot --snapshot-id snap-1"
+      `);
   });
 });
 

@@ -167,11 +167,15 @@ describe('a volume', () => {
     await createVolume(cloud, request('volume.data', disk()), call);
     const dir = await mkdtemp(join(tmpdir(), 'spin-snapshot-'));
     onTestFinished(() => rm(dir, { recursive: true }));
-    const { bytes } = await snapshotVolume(cloud, spin, 'data', join(dir, 'data.json'), call);
+    const { bytes, kept } = await snapshotVolume(cloud, spin, 'data', join(dir, 'data.json'), call);
     const text = await readFile(join(dir, 'data.json'), 'utf8');
     expect(bytes).toBe(text.length);
     const [snapshot] = ec2.snapshot().snapshots;
     expect(JSON.parse(text)).toEqual({ snapshot: snapshot?.id, region: 'us-east-1', sizeGiB: 10, of: 'web/data' });
+    expect(kept).toEqual({
+      id: snapshot?.id,
+      deleteWith: `aws ec2 delete-snapshot --region us-east-1 --snapshot-id ${snapshot?.id}`,
+    });
     expect(snapshot?.tags).toMatchObject({ 'spin:snapshot-of': 'web/data', Name: 'spin/web/data' });
     expect(snapshot?.tags).not.toHaveProperty('spin:id');
     expect(await readdir(dir)).toEqual(['data.json']);

@@ -3,7 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { messageOf } from '../../../core/errors.ts';
 import { digest } from '../../../core/ids.ts';
 import { Fault } from '../../fault.ts';
-import type { Call, SpinRef } from '../../provider.ts';
+import type { Call, SnapshotFile, SpinRef } from '../../provider.ts';
 import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
 import { partsOfKey } from '../names.ts';
@@ -29,13 +29,7 @@ const LIMIT_MS = 4 * 3_600_000;
  * waited for instead of another.
  * @throws Fault `volume-missing`, `snapshot-failed`
  */
-export async function snapshotVolume(
-  cloud: Cloud,
-  spin: SpinRef,
-  volume: string,
-  file: string,
-  call: Call,
-): Promise<{ readonly bytes: number }> {
+export async function snapshotVolume(cloud: Cloud, spin: SpinRef, volume: string, file: string, call: Call): Promise<SnapshotFile> {
   const disks = await disksOf(cloud, spin, call);
   const [disk] = disks
     .filter(({ key }) => key.startsWith('volume.') && partsOfKey(key).name === volume)
@@ -43,17 +37,19 @@ export async function snapshotVolume(
   if (disk === undefined) throw new Fault('not-found', 'volume-missing', `${spin.id} has no volume ${volume}`);
   const snapshot = await completed(cloud, (await underWay(cloud, disk, call)) ?? (await begin(cloud, spin, volume, disk, call)), call);
   await removeTwins(cloud, snapshot, call);
-  const text = `${JSON.stringify({ snapshot: snapshot.SnapshotId, region: cloud.region, sizeGiB: snapshot.VolumeSize, of: `${spin.id}/${volume}` })}\n`;
+  const id = snapshot.SnapshotId ?? '';
+  const text = `${JSON.stringify({ snapshot: id, region: cloud.region, sizeGiB: snapshot.VolumeSize, of: `${spin.id}/${volume}` })}\n`;
   const partial = `${file}.partial`;
   try {
     await writeFile(partial, text, { mode: 0o600 });
     await rename(partial, file);
   } catch (thrown) {
     await rm(partial, { force: true }).catch(() => undefined);
-    const message = `snapshot ${snapshot.SnapshotId} is made, but ${file} cannot be written: ${messageOf(thrown)}`;
+    const message = `snapshot ${id} is made, but ${file} cannot be written: ${messageOf(thrown)}`;
     throw new Fault('denied', 'snapshot-failed', message, { cause: thrown });
   }
-  return { bytes: Buffer.byteLength(text) };
+  const deleteWith = `aws ec2 delete-snapshot --region ${cloud.region} --snapshot-id ${id}`;
+  return { bytes: Buffer.byteLength(text), kept: { id, deleteWith } };
 }
 
 async function underWay(cloud: Cloud, disk: Disk, call: Call): Promise<Snapshot | undefined> {
