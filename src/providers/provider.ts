@@ -205,6 +205,8 @@ export interface Enforcer {
   readonly name: string;
   readonly armed: boolean;
   readonly detail: string;
+  /** Nobody asked for it, or nobody can tell from here: where another one is armed, it is no fault that this is not. */
+  readonly optional?: boolean;
 }
 
 export interface LogLine {

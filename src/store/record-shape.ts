@@ -33,7 +33,7 @@ const endpoint: Check = shaped({
   port: number,
   url: maybe(text),
 } satisfies Fields<keyof Endpoint>);
-const enforcer: Check = shaped({ name: text, armed: flag, detail: text } satisfies Fields<keyof Enforcer>);
+const enforcer: Check = shaped({ name: text, armed: flag, detail: text, optional: maybe(flag) } satisfies Fields<keyof Enforcer>);
 const place: Check = shaped({ account: maybe(text), region: maybe(text) } satisfies Fields<keyof Place>);
 
 const run: Check = shaped({ machine: text, from: time, to: maybe(time) } satisfies Fields<keyof Run>);

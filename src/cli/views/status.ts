@@ -1,6 +1,7 @@
 import type { InstanceStatus, ResourceStatus, StatusOutcome } from '../../app/outcomes.ts';
 import type { FaultNote } from '../../core/events.ts';
 import { formatMoney } from '../../core/money.ts';
+import type { Enforcer } from '../../providers/provider.ts';
 import type { Page } from '../page.ts';
 import { columns, pairs } from '../text/columns.ts';
 import { cutLine, fold } from '../text/width.ts';
@@ -30,12 +31,21 @@ export function viewStatus(outcome: StatusOutcome, page: Page): string {
       .join('\n'),
     resourceTable(outcome.resources, page),
     instanceTable(instances, page),
-    lines(
-      outcome.enforcers
-        .filter((enforcer) => !enforcer.armed)
-        .map(({ name, detail }) => fold(`${style.yellow('warning:')} ${name} is not armed: ${detail}`, page.width)),
-    ),
+    unarmedLines(outcome.enforcers, page),
   ]);
+}
+
+/** Which enforcers are not armed: a warning where one should be, or where none is. */
+function unarmedLines(enforcers: readonly Enforcer[], { style, width }: Page): string {
+  const some = enforcers.some((enforcer) => enforcer.armed);
+  return lines(
+    enforcers
+      .filter((enforcer) => !enforcer.armed)
+      .map(({ name, detail, optional }) => {
+        const text = `${name} is not armed: ${detail}`;
+        return some && optional === true ? style.dim(fold(text, width)) : fold(`${style.yellow('warning:')} ${text}`, width);
+      }),
+  );
 }
 
 /** What went wrong is told whole; what was logged last is only a taste of the log. */

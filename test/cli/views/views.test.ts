@@ -201,6 +201,27 @@ describe('the view of status', () => {
   });
 });
 
+describe('the enforcers of a spin', () => {
+  const gc = { name: 'spin gc', armed: false, detail: 'ends it where a sweep runs', optional: true } as const;
+  const timer = { name: 'the timer', armed: true, detail: '1 instance ends itself' };
+  const endOf = (enforcers: typeof sample.status.enforcers) =>
+    viewStatus({ ...sample.status, enforcers }, page)
+      .split('\n\n')
+      .at(-1);
+
+  it('that nobody has to arm are told without a warning where another one is', () => {
+    expect(endOf([timer, gc])).toBe('spin gc is not armed: ends it where a sweep runs');
+    expect(endOf([{ ...timer, armed: false, detail: 'no instance runs' }, gc])).toBe(
+      'warning: the timer is not armed: no instance runs\nwarning: spin gc is not armed: ends it where a sweep runs',
+    );
+  });
+
+  it('that should be armed and are not are a warning in any case', () => {
+    const schedule = { name: 'EventBridge Scheduler', armed: false, detail: 'there is no schedule' };
+    expect(endOf([timer, schedule])).toBe('warning: EventBridge Scheduler is not armed: there is no schedule');
+  });
+});
+
 describe('a view on a narrow terminal', () => {
   it('breaks no line of status but an address', () => {
     const lines = viewStatus(sample.status, { ...page, width: 40 }).split('\n');

@@ -152,7 +152,8 @@ function timer(ends: readonly number[]): Enforcer {
 /** Armed where each instance that lives has a schedule of its own, which that of all of them vouches for. */
 function scheduled(cloud: Cloud, schedule: Armed | undefined, living: readonly Machine[]): Enforcer {
   const name = 'EventBridge Scheduler';
-  if (cloud.options.settings.schedulerRole === undefined) return { name, armed: false, detail: 'the config names no aws.schedulerRole' };
+  if (cloud.options.settings.schedulerRole === undefined)
+    return { name, armed: false, detail: 'the config names no aws.schedulerRole', optional: true };
   if (schedule === undefined) return { name, armed: false, detail: 'there is no schedule' };
   if (living.length === 0) return { name, armed: false, detail: 'no instance runs' };
   const covered = schedule.each ? schedule.instances : [];
@@ -164,4 +165,4 @@ function scheduled(cloud: Cloud, schedule: Armed | undefined, living: readonly M
 }
 
 /** Nobody can know from here whether one runs: that is for whoever set up the sweep to say. */
-const sweep: Enforcer = { name: 'spin gc', armed: false, detail: 'ends it where a sweep runs, such as spin gc from cron' };
+const sweep: Enforcer = { name: 'spin gc', armed: false, detail: 'ends it where a sweep runs, such as spin gc from cron', optional: true };
