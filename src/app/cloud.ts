@@ -3,7 +3,7 @@ import { incarnationTime, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Found, Provider, Unasked } from '../providers/provider.ts';
-import type { SpinRecord } from '../store/record.ts';
+import type { RecordOutline, SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { CloudLsOutcome, CloudSpin } from './outcomes.ts';
@@ -65,12 +65,15 @@ export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
   return { seen: seen.toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1)), unlisted };
 }
 
-/** Every spin that a provider has something of, from tags alone, sorted by ID. */
+/** Every spin that a provider has something of, from tags alone, sorted by ID; owner and deadline also from a record here. */
 export async function lsCloud(app: App): Promise<CloudLsOutcome> {
   const { seen, unlisted } = await sightings(app);
   // After the listing, so that what an `up` made meanwhile has its record by now.
-  const records = await app.store.scan((record) => `${record.id}/${record.incarnation}`);
-  const recorded = new Set(records.seen);
+  const { seen: records } = await app.store.scan(({ id, incarnation, owner, deadline }): [string, Recorded] => [
+    `${id}/${incarnation}`,
+    { owner, deadline },
+  ]);
+  const recorded = new Map(records);
   return { spins: seen.map((sighting) => cloudSpin(app, sighting, recorded)).toReversed(), unlisted };
 }
 
@@ -79,22 +82,28 @@ export function tagsOf({ found }: Sighting): Tags {
   return Object.assign({}, ...found.map((thing) => thing.tags ?? {})) as Tags;
 }
 
-function cloudSpin(app: App, sighting: Sighting, recorded: ReadonlySet<string>): CloudSpin {
+/** What a record here says of a life; not every provider has it in its tags. */
+type Recorded = Pick<RecordOutline, 'owner' | 'deadline'>;
+
+function cloudSpin(app: App, sighting: Sighting, records: ReadonlyMap<string, Recorded>): CloudSpin {
   const { found, provider } = sighting;
   const [first] = found;
   const tags = tagsOf(sighting);
   const born = incarnationTime(first.incarnation);
   const orphans = found.flatMap(({ orphanSince }) => (orphanSince === undefined ? [] : [orphanSince]));
+  const record = records.get(nameOf(sighting));
+  const owner = tags[OWNED.owner] ?? record?.owner;
+  const deadline = tags[OWNED.deadline] ?? (record === undefined ? undefined : isoTime(record.deadline));
   return {
     id: first.id,
     incarnation: first.incarnation,
     provider: provider.name,
     ...first.place,
-    ...(tags[OWNED.owner] === undefined ? {} : { owner: tags[OWNED.owner] }),
+    ...(owner === undefined ? {} : { owner }),
     ...(Number.isNaN(born) ? {} : { createdAt: isoTime(born) }),
-    ...(tags[OWNED.deadline] === undefined ? {} : { deadline: tags[OWNED.deadline] }),
+    ...(deadline === undefined ? {} : { deadline }),
     ours: found.every((thing) => isOurs(app, thing)),
-    recorded: recorded.has(`${first.id}/${first.incarnation}`),
+    recorded: record !== undefined,
     ...(orphans.length === 0 ? {} : { orphanSince: isoTime(Math.min(...orphans)) }),
     things: found.map(({ resource, kind, what }) => ({ resource, kind, what })),
   };

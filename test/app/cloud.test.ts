@@ -53,6 +53,16 @@ describe('what the providers have', () => {
     expect(await listed()).toEqual([{ id: 'shop', ours: false, recorded: false }]);
   });
 
+  it('has owner and deadline of the record where the tags have none', async () => {
+    await bringUp();
+    for (const thing of place.world.at()) thing.tags = {};
+    expect((await lsCloud(app())).spins).toMatchObject([
+      { recorded: true, owner: 'ada', deadline: isoTime(place.clock.now() + 240 * MINUTE) },
+    ]);
+    await loseTheRecord();
+    expect((await lsCloud(app())).spins[0]).not.toHaveProperty('owner');
+  });
+
   it('tells owner and things, and whom it could not ask', async () => {
     await bringUp();
     const { spins } = await lsCloud(app());

@@ -141,6 +141,12 @@ describe('the view of ls', () => {
     expect(viewLs(sample.ls, { ...page, width: Infinity }, true)).toContain('2 instances, 1 service');
   });
 
+  it('keeps providers and owners whole at 100 columns, where all is asked for', () => {
+    const spins = [{ ...sample.summary, owner: 'ana-maria', state: 'degraded' as const, msLeft: 40 * 3_600_000 }];
+    const [, row] = viewLs({ spins, unreadable: [] }, { ...page, width: 100 }, true).split('\n');
+    expect(row).toMatch(/^web +degraded +local +ana-maria +1m +1d 16h +\$\S+ +\$\S+ +Mon 20:00 +2 inst/);
+  });
+
   it('keeps IDs, states and costs whole as long as it can', () => {
     const text = viewLs(sample.ls, { ...page, width: 62 }, false);
     expect(text).toMatch(/pr-1234 +expired +local +a-t\S*… /);
