@@ -193,8 +193,10 @@ function marked(found: readonly Found[], why: string, now: number, graceMs: numb
   if (graceMs === 0 || found.every((thing) => thing.marks !== true)) return { verdict: 'reclaim', reason: why };
   const times = found.filter((thing) => thing.marks === true).map((thing) => thing.orphanSince ?? Infinity);
   const since = Math.max(...times);
-  if (since === Infinity) return { verdict: 'mark', reason: `${why}: marked now, deleted by the next sweep` };
-  if (now - since < Math.min(graceMs, MARK_AGE_MS)) return { verdict: 'wait', reason: `${why}: marked only ${ago(now - since)} ago` };
+  const least = Math.min(graceMs, MARK_AGE_MS);
+  const later = (ms: number): string => `deleted by a sweep in ${formatDuration(ms)} or later`;
+  if (since === Infinity) return { verdict: 'mark', reason: `${why}: marked first, ${later(least)}` };
+  if (now - since < least) return { verdict: 'wait', reason: `${why}: marked only ${ago(now - since)} ago, ${later(since + least - now)}` };
   return { verdict: 'reclaim', reason: `${why}, marked ${ago(now - since)} ago` };
 }
 

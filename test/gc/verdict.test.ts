@@ -16,8 +16,10 @@ describe('an orphan at a provider that can mark', () => {
   const judged = (over: Parameters<typeof found>[0], policy = POLICY) => rulings({ found: [found({ ...old, ...over })] }, policy)[orphan];
 
   it('is marked by the sweep that first sees it, and deleted by a later one', () => {
-    expect(judged({})).toBe('mark: no record, 3h old: marked now, deleted by the next sweep');
-    expect(judged({ orphanSince: NOW - 59_000 })).toBe('wait: no record, 3h old: marked only 59.0s ago');
+    expect(judged({})).toBe('mark: no record, 3h old: marked first, deleted by a sweep in 1m or later');
+    expect(judged({ orphanSince: NOW - 59_000 })).toBe(
+      'wait: no record, 3h old: marked only 59.0s ago, deleted by a sweep in 1.00s or later',
+    );
     expect(judged({ orphanSince: NOW - 60_000 })).toBe('reclaim: no record, 3h old, marked 1m ago');
   });
 

@@ -3,7 +3,7 @@ import { deletes, type Verdict } from '../../gc/verdict.ts';
 import type { Page } from '../page.ts';
 import { columns } from '../text/columns.ts';
 import type { Style } from '../text/style.ts';
-import { lines, paragraphs } from './parts.ts';
+import { lines, paragraphs, plural } from './parts.ts';
 
 const COLOURS: Readonly<Record<Verdict['verdict'], keyof Style>> = {
   keep: 'dim',
@@ -22,6 +22,7 @@ export function viewGc(outcome: GcOutcome, page: Page): string {
   const acts = dryRun
     ? verdicts.filter(({ verdict }) => deletes(verdict)).length
     : swept.filter(({ result }) => result === 'released' || result === 'forgotten' || result === 'reclaimed').length;
+  const marks = (dryRun ? verdicts.filter(({ verdict }) => verdict === 'mark') : swept.filter(({ result }) => result === 'marked')).length;
   const shown = dryRun || page.verbose ? verdicts : verdicts.filter(({ verdict }) => verdict !== 'keep');
   const table = columns(
     shown,
@@ -37,7 +38,7 @@ export function viewGc(outcome: GcOutcome, page: Page): string {
   const lost = page.verbose || (examined.records === 0 && examined.found === 0);
   const over = lost ? passedOver.map((name) => passedOverLine(name, page)) : [];
   const rows = lines(swept.map((row) => sweptLine(row, page)));
-  return paragraphs([table, rows, lines(blind), lines([summary(dryRun, acts, examined, pruned), ...over])]);
+  return paragraphs([table, rows, lines(blind), lines([summary(dryRun, acts, marks, examined, pruned), ...over])]);
 }
 
 function passedOverLine(name: string, { self }: Page): string {
@@ -49,9 +50,10 @@ function sweptLine({ subject, result, detail }: GcOutcome['swept'][number], { st
   return `${mark} ${subject}  ${result}${detail === '' ? '' : `: ${detail}`}`;
 }
 
-function summary(dryRun: boolean, acts: number, examined: GcOutcome['examined'], pruned: number): string {
-  const looked = `${examined.records} spin${examined.records === 1 ? '' : 's'} and ${examined.found} things found`;
-  if (acts === 0) return `Nothing to sweep (${looked}).${pruned > 0 ? ` ${pruned} old journals deleted.` : ''}`;
+function summary(dryRun: boolean, acts: number, marks: number, examined: GcOutcome['examined'], pruned: number): string {
+  const looked = `${plural(examined.records, 'spin')} and ${plural(examined.found, 'thing')} found`;
+  const marked = marks === 0 ? '' : ` yet; ${marks} ${dryRun ? 'would be' : marks === 1 ? 'was' : 'were'} marked`;
+  if (acts === 0) return `Nothing to sweep${marked} (${looked}).${pruned > 0 ? ` ${pruned} old journals deleted.` : ''}`;
   if (dryRun) return `${acts} would be swept (${looked}). Nothing was changed. Sweep with: spin gc --yes`;
   return `Swept ${acts} (${looked}).${pruned > 0 ? ` ${pruned} old journals deleted.` : ''}`;
 }

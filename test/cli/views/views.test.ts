@@ -50,6 +50,15 @@ describe('the view of gc', () => {
     `);
   });
 
+  it('says what a sweep has marked or would mark, as there is more to come', () => {
+    const orphan = { subject: 'web/01', id: 'web', incarnation: '01', verdict: 'mark' as const, reason: 'no record', found: [] };
+    const seen = { ...outcome, examined: { records: 0, found: 2 }, verdicts: [orphan] };
+    expect(viewGc({ ...seen, dryRun: true }, page)).toContain('\n\nNothing to sweep yet; 1 would be marked (0 spins and 2 things found).');
+    const swept = [{ subject: 'web/01', result: 'marked' as const, detail: 'no record' }];
+    expect(viewGc({ ...seen, swept }, page)).toContain('\n\nNothing to sweep yet; 1 was marked (0 spins and 2 things found).');
+    expect(viewGc({ ...outcome, examined: { records: 1, found: 1 } }, page)).toBe('Nothing to sweep (1 spin and 1 thing found).');
+  });
+
   it('says whom it could not ask, whatever it swept', () => {
     expect(viewGc({ ...outcome, unasked: ['aws: keepers in us-east-1: may not'] }, page)).toMatchInlineSnapshot(`
       "not asked: aws: keepers in us-east-1: may not
