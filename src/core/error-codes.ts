@@ -64,7 +64,8 @@ export const ERROR_CODES = {
   'limit-exceeded': { exit: EXIT.declined, meaning: 'The plan passes a limit of the config.', hint: 'spin config' },
   'change-refused': {
     exit: EXIT.declined,
-    meaning: 'The changed spec asks for something that would lose data.',
+    meaning:
+      'What was asked does not go with the spin as it is: a changed spec would lose data, there is a record where one was to be adopted, or credentials would outlive the spin.',
     hint: 'spin down ID, then spin up',
   },
   'resource-failed': {
