@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import type { PlanOutcome } from '../../src/app/outcomes.ts';
 import { OWNED } from '../../src/core/tags.ts';
 import { environmentOf } from '../fakes/ec2/start.ts';
 import { describeWithMoto } from '../fakes/moto/suite.ts';
@@ -44,6 +45,14 @@ interface GitlabJob {
   readonly before_script?: readonly string[];
   readonly script: string;
 }
+
+test('the spec of the page for AWS passes spin plan', LONG, async () => {
+  const { here } = await awsProject({}, { PR: '42' });
+  here.spec(textOf('spin.yaml'));
+  const { result } = await here.json<PlanOutcome>(['plan']);
+  expect(result).toMatchObject({ id: 'pr-42', provider: 'aws', warnings: [] });
+  expect(result?.checks.filter(({ ok }) => !ok)).toEqual([]);
+});
 
 describe('the workflows for GitHub', () => {
   test('bring one environment per pull request up, again on the next push, and down when it is closed', LONG, async () => {
@@ -105,12 +114,14 @@ async function bucket(): Promise<Readonly<Record<string, string>>> {
   return { AWS_ENDPOINT_URL_S3: s3.endpoint };
 }
 
-/** The file of a name among the examples of the page. */
 function fileOf(name: string): unknown {
+  return parse(textOf(name));
+}
+
+/** The file of a name among the examples of the page. */
+function textOf(name: string): string {
   const blocks = [...PAGE.matchAll(/```yaml\n([^]*?)```/g)].map(([, text = '']) => text);
-  const text = blocks.find((block) => block.startsWith(`# ${name}\n`));
-  expect(text, `the page has no ${name}`).toBeDefined();
-  return parse(text ?? '');
+  return blocks.find((block) => block.startsWith(`# ${name}\n`)) ?? expect.fail(`the page has no ${name}`);
 }
 
 /** Runs the jobs of a workflow that an event starts, step by step as GitHub does: `bash -e`, the variables of workflow and job. */
