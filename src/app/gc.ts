@@ -148,7 +148,7 @@ async function inventories(
     const note = (one: Unasked): void => void unasked.push(one);
     try {
       found.push(...(await provider.inventory({ ...(id === undefined ? {} : { id }), ...(beyond ? { beyond: note } : {}) }, call)));
-      unseen.push(...unasked.map(({ kind }) => ({ provider: name, kind })));
+      unseen.push(...unasked.flatMap(({ kind }) => (kind === undefined ? [] : [{ provider: name, kind }])));
       problems.push(...problemsOf(unasked).map((problem) => `${name}: ${problem}`));
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;

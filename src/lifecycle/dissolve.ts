@@ -31,16 +31,19 @@ export async function dissolve(work: Work): Promise<void> {
 /** @throws SpinError `release-failed` where something is left at the deadline */
 export async function proveEmpty(work: Work): Promise<void> {
   const { provider, call, session } = work;
+  const { id, place } = session.record;
+  // Nothing is taken for gone before it is proven that one looks where the spin lives.
+  const scope = { id, ...(place === undefined ? {} : { places: [place] }) };
   const began = call.clock.now();
   let deadline = began + proofTimeout([]);
   const pauses = growingPauses();
   for (;;) {
     call.signal.throwIfAborted();
-    const found = await withRetries(work, deadline, () => provider.inventory({ id: session.record.id }, call));
+    const found = await withRetries(work, deadline, () => provider.inventory(scope, call));
     if (found.length === 0) return;
     // What a database held back goes when that has gone.
     deadline = Math.max(deadline, began + proofTimeout(found));
-    if (call.clock.now() >= deadline) throw leftBehind(session.record.id, found);
+    if (call.clock.now() >= deadline) throw leftBehind(id, found);
     await withRetries(work, deadline, () => provider.reclaim(found, call));
     await provider.nextChange(spinOf(session.record), pauses.next().value, call);
   }

@@ -179,6 +179,11 @@ export interface InventoryScope {
   /** Also what other state locations own: to look at, or to adopt; never to delete. */
   readonly everyone?: boolean;
   /**
+   * Where spins live, as their records say: looked into as well, whatever this config sweeps, once it is proven that the credentials are of
+   * that account. What cannot be looked into is told to `beyond`; without that it is a failure, for nothing of it may be taken for gone.
+   */
+  readonly places?: readonly Place[];
+  /**
    * Looks also where this config has nothing, for another one of the same state location may have made things there. What cannot be
    * asked then is told to this, and the list is complete but for that.
    */
@@ -187,8 +192,11 @@ export interface InventoryScope {
 
 /** Things that an inventory could not look for. */
 export interface Unasked {
-  readonly kind: Found['kind'];
+  /** Absent where nothing at all could be looked for. */
+  readonly kind?: Found['kind'];
   readonly place?: Place;
+  /** Its place is of another account than the credentials, and as it was given: what is there is for others to say. */
+  readonly outOfReach?: true;
   readonly fault: Fault;
 }
 
@@ -326,7 +334,7 @@ export interface Provider {
 
   /**
    * Everything that carries our tags and this state location (`everyone`: any), of one spin or of all, from the provider alone: no record is read.
-   * Complete, or throws Fault; beyond what the config has use for it tells what it could not ask.
+   * Complete, or throws Fault; beyond what the config has use for, and where it sweeps, it tells what it could not ask.
    */
   inventory(scope: InventoryScope, call: Call): Promise<readonly Found[]>;
 

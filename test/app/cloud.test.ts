@@ -257,6 +257,24 @@ describe('where a spin lives', () => {
     expect(place.world.one('service.db').spin.place).toEqual(place.world.place);
   });
 
+  it('is the only place where it can be taken for gone: credentials of another account end nothing, and begin no second life', async () => {
+    const home = { account: '123456789012', region: 'eu-central-1' };
+    place.world.place = home;
+    await bringUp();
+    const made = place.world.made.length;
+    place.world.place = { ...home, account: '999999999999' };
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({
+      spins: [{ result: 'failed', error: { message: expect.stringContaining('the spin lives in account 123456789012') } }],
+    });
+    await place.clock.advance(5 * 60 * MINUTE);
+    await expect(bringUp()).rejects.toMatchObject({ code: 'release-failed' });
+    expect(place.world.made).toHaveLength(made);
+    expect((await place.store.read(SHOP))?.record).toMatchObject({ place: home, desired: 'down' });
+    place.world.place = home;
+    expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released', left: [] }] });
+    expect(place.world.at()).toEqual([]);
+  });
+
   it('that may not be worked in leaves no record', async () => {
     place.world.fail('locate', new Fault('denied', 'account-not-allowed', 'account 1 is not one of aws.accounts'));
     await expect(bringUp()).rejects.toMatchObject({ kind: 'denied' });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Fault } from '../../src/providers/fault.ts';
-import type { Call, CreateRequest, Observation, Provider, SpinRef, Target } from '../../src/providers/provider.ts';
+import type { Call, CreateRequest, Observation, Place, Provider, SpinRef, Target, Unasked } from '../../src/providers/provider.ts';
 
 /** A provider with one spin to work on, and the means to look at what it made without asking it. */
 export interface ProviderUnderTest {
@@ -18,6 +18,8 @@ export interface ProviderUnderTest {
   neighbour(fence: number): readonly CreateRequest[];
   /** Ends one instance of the service behind the provider's back. */
   endOne?(): Promise<void>;
+  /** A place that the credentials do not reach, where the provider knows accounts. */
+  readonly abroad?: Place;
 }
 
 /** Where providers differ in what they can promise. */
@@ -118,6 +120,29 @@ export function providerContract(name: string, make: () => Promise<ProviderUnder
       expect(await one.provider.inventory({ id: one.spin.id }, one.call)).toEqual([]);
       expect(await one.provider.inventory({}, one.call)).not.toEqual([]);
       expect(await one.provider.reclaim(own, one.call)).toBe('absent');
+    });
+
+    test('an inventory of where a spin lives is the same as one of the spin', async () => {
+      const one = await make();
+      await createAll(one, one.requests(1));
+      await allRunning(one, one.requests(1));
+      const named = await one.provider.inventory({ id: one.spin.id, places: [one.spin.place ?? {}] }, one.call);
+      expect(named.length).toBeGreaterThan(0);
+      expect(named).toEqual(await one.provider.inventory({ id: one.spin.id }, one.call));
+    });
+
+    test('an inventory of another account is no empty one: it fails, or tells what is out of reach and lists the rest', async () => {
+      const one = await make();
+      if (one.abroad === undefined) return;
+      const places = [one.abroad];
+      const { id } = one.spin;
+      expect(kindOf(await settle(one.provider.inventory({ id, places }, one.call)))).toBe('denied');
+      await createAll(one, one.requests(1));
+      await allRunning(one, one.requests(1));
+      const unasked: Unasked[] = [];
+      const found = await one.provider.inventory({ id, places, beyond: (each) => void unasked.push(each) }, one.call);
+      expect(found.length).toBeGreaterThan(0);
+      expect(unasked.filter(({ outOfReach }) => outOfReach === true)).toMatchObject([{ place: one.abroad, fault: { kind: 'denied' } }]);
     });
 
     test.skipIf(!fences)('a lower fencing number than the highest seen is refused', async () => {

@@ -79,7 +79,7 @@ export class World {
   broken: string | undefined;
   /** The state location that asks. */
   stateTag = 'state';
-  /** Where new spins live. */
+  /** Where new spins live, and what the credentials reach and an inventory looks into by itself. */
   place: Place = {};
   /** Kinds that are listed only where a sweep looks beyond the config. */
   readonly beyond = new Set<ResourceKind>();
@@ -189,6 +189,12 @@ export class World {
     this.things.set(thingKey(spin, key), thing);
     this.version++;
     return thing;
+  }
+
+  /** Why the place cannot be looked into: the credentials are of another account. */
+  outOfReach({ account }: Place = {}): Fault | undefined {
+    if (account === undefined || account === this.place.account) return undefined;
+    return new Fault('denied', 'other-account', `the spin lives in account ${account}`);
   }
 
   /** One look at a thing: what was only a matter of time comes closer. */

@@ -37,10 +37,12 @@ function requestsOf(spin: SpinRef, fence: number): readonly CreateRequest[] {
 
 providerContract('the fake provider', async () => {
   const world = new World();
-  const spin = spinOf('one');
+  world.place = { account: '1', region: 'here' };
+  const spin = { ...spinOf('one'), place: world.place };
   return {
     provider: createFakeProvider(world),
     spin,
+    abroad: { account: '2', region: 'here' },
     call: call(),
     requests: (fence) => requestsOf(spin, fence),
     neighbour: (fence) => requestsOf(spinOf('two'), fence),

@@ -12,10 +12,13 @@ import type {
   Enforcer,
   Found,
   InstanceObservation,
+  InventoryScope,
   LogLine,
   Observation,
+  Place,
   Provider,
   SpinRef,
+  Target,
 } from '../../src/providers/provider.ts';
 import type { Thing, World } from './provider-world.ts';
 
@@ -57,7 +60,7 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
           if (thing !== undefined) world.look(thing);
         }
         seen.set(world, world.version);
-        return new Map(targets.map((target) => [target.key, observationOf(world, world.find(target))]));
+        return new Map(targets.map((target) => [target.key, observationOf(world, target)]));
       }),
 
     nextChange: (_spin, maxMs, call) =>
@@ -68,18 +71,24 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
 
     release: (target, fence, call) =>
       world.around('release', target.key, call.signal, () => {
+        reach(world, target.spin);
         world.fence(target.spin, fence);
         const thing = world.find(target);
         return thing === undefined ? 'absent' : leave(world, thing);
       }),
 
-    inventory: ({ id, beyond, everyone }, call) =>
+    inventory: ({ id, places = [], beyond, everyone }, call) =>
       world.around('inventory', undefined, call.signal, () => {
+        const looked = [world.place, ...places.filter((place) => reached(world, place, beyond))];
         if (beyond !== undefined) world.unasked.forEach(beyond);
         const listed = (kind: ResourceKind) =>
           beyond === undefined ? !world.beyond.has(kind) : !world.unasked.some((one) => one.kind === kind);
         const ours = (tags: Tags) => everyone === true || tags[OWNED.state] === undefined || tags[OWNED.state] === stateTag;
-        const inScope = world.at().filter(({ spin, kind, tags }) => (id === undefined || spin.id === id) && listed(kind) && ours(tags));
+        const inScope = world
+          .at()
+          .filter(
+            ({ spin, kind, tags }) => (id === undefined || spin.id === id) && listed(kind) && ours(tags) && liesIn(spin.place, looked),
+          );
         for (const thing of inScope) if (thing.leavesIn !== undefined) world.look(thing);
         return inScope.filter((thing) => world.find(thing) !== undefined).map((thing) => foundOf(name, thing, world.marks));
       }),
@@ -152,7 +161,27 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
 /** The version of each world that was last looked at. */
 const seen = new WeakMap<World, number>();
 
+/** @throws Fault `other-account` */
+function reach(world: World, spin: SpinRef): void {
+  const fault = world.outOfReach(spin.place);
+  if (fault !== undefined) throw fault;
+}
+
+/** True where the place can be looked into; what cannot is told. @throws Fault `other-account` where nobody is told */
+function reached(world: World, place: Place, beyond: InventoryScope['beyond']): boolean {
+  const fault = world.outOfReach(place);
+  if (fault === undefined) return true;
+  if (beyond === undefined) throw fault;
+  beyond({ place, outOfReach: true, fault });
+  return false;
+}
+
+function liesIn(place: Place | undefined, looked: readonly Place[]): boolean {
+  return looked.some(({ account, region }) => (place?.account ?? account) === account && (place?.region ?? region) === region);
+}
+
 function create(world: World, request: CreateRequest, now: number): Readonly<Record<string, unknown>> {
+  reach(world, request.spin);
   world.fence(request.spin, request.fence);
   const existing = world.find(request);
   const once = request.kind === 'service' || request.kind === 'secret' || request.kind === 'volume';
@@ -179,8 +208,10 @@ function leave(world: World, thing: Thing): 'requested' | 'absent' {
   return world.find(thing) === undefined ? 'absent' : 'requested';
 }
 
-function observationOf(world: World, thing: Thing | undefined): Observation {
-  if (world.blind) return { state: 'unknown', reason: 'nothing can be told', instances: [], endpoints: [] };
+function observationOf(world: World, target: Target): Observation {
+  const denied = world.blind ? 'nothing can be told' : world.outOfReach(target.spin.place)?.message;
+  if (denied !== undefined) return { state: 'unknown', reason: denied, instances: [], endpoints: [] };
+  const thing = world.find(target);
   if (thing === undefined) return { state: 'absent', reason: 'there is no such thing', instances: [], endpoints: [] };
   const handle = { token: thing.token };
   if (thing.leavesIn !== undefined)

@@ -118,6 +118,30 @@ it('never takes a list that could not be had for an empty one', async () => {
   await expect(blind.dissolve()).rejects.toMatchObject({ class: 'blind' });
 });
 
+it('takes nothing for gone where the credentials are of another account than the spin lives in', async () => {
+  const home = { account: '1', region: 'here' };
+  stage.world.place = home;
+  await stage.converge(SPEC);
+  const things = stage.world.at().length;
+  stage.world.place = { account: '2', region: 'here' };
+  expect(await failing(stage.dissolve())).toMatchObject({ code: 'release-failed', message: expect.stringContaining('account 1') });
+  expect(Object.keys(stage.record.resources)).toHaveLength(things);
+  expect(stage.world.at()).toHaveLength(things);
+  stage.world.place = home;
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
+it('looks for what is left where the spin lives, and not where the config looks by itself', async () => {
+  stage.world.place = { account: '1', region: 'there' };
+  await stage.converge(SPEC);
+  stage.world.place = { account: '1', region: 'here' };
+  const web = stage.world.one('service.web');
+  stage.world.plant(web, { key: 'service.web@9', token: 'lost' });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
 it('tries a throttled release again', async () => {
   await stage.converge(SPEC);
   stage.world.fail('release', new Fault('throttled', 'slow-down', 'slow down'), { of: 'service.web', times: 3 });

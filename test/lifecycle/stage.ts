@@ -138,6 +138,7 @@ export class Stage {
       createdAt: now,
       updatedAt: now,
       deadline: now + 4 * HOUR,
+      place: this.world.place,
     });
     return { ...fresh, incarnation: makeIncarnation(now) };
   }

@@ -1,12 +1,13 @@
 import type { ResourceKind } from '../../plan/plan.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { Call, Handle, Observation, Provider, SpinRef } from '../provider.ts';
+import type { Call, Handle, InventoryScope, Observation, Provider, SpinRef } from '../provider.ts';
 import { outdateAhead } from './ahead.ts';
 import { createClouds } from './client/clouds.ts';
 import type { Clouds } from './cloud.ts';
 import type { AwsOptions } from './options.ts';
 import { type Feature, FEATURES } from './features.ts';
 import { GRID_MS } from './pace.ts';
+import { inReach } from './place.ts';
 import { openRegion, type Region } from './region.ts';
 import type { PriceBook } from './price/prices.ts';
 import { unsupported } from './unsupported.ts';
@@ -19,6 +20,13 @@ export interface AwsProviderOptions extends AwsOptions {
 
 /** From pending to the first line of user data: firmware, kernel, network and cloud-init take up to about a minute and a half. */
 const BOOT_MS = 90_000;
+
+/** Where something of ours may be. */
+interface Everywhere {
+  readonly all: readonly Region[];
+  /** Those of them that the config does not sweep. */
+  readonly others: ReadonlySet<Region>;
+}
 
 /** The questions of a round have left by then, and no answer has come. */
 const ASKED_MS = 35;
@@ -53,10 +61,17 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     const region = open(name, call);
     await Promise.allSettled([import('./preflight/preflight.ts'), featureIn(region, 'firewall'), featureIn(region, 'service')]);
   };
-  /** Everywhere that something of ours may be: what is swept, and where this process worked. */
-  const everywhere = async (call: Call): Promise<readonly Region[]> => {
-    for (const name of await clouds.swept()) open(name, call);
-    return [...regions.values()];
+  /** What is swept comes first, then where this process worked, and where spins of the scope live. @throws Fault, as inReach */
+  const everywhere = async (call: Call, scope: InventoryScope = {}): Promise<Everywhere> => {
+    const { places = [] } = scope;
+    // Where nothing else says a region, a place does.
+    for (const { region } of places) if (region !== undefined) clouds.in(region);
+    const swept = (await clouds.swept()).map((name) => open(name, call));
+    const [home] = swept;
+    const reached = home === undefined ? [] : await inReach(home.cloud, scope, call);
+    for (const { region } of reached) if (region !== undefined) open(region, call);
+    const others = [...regions.values()].filter((region) => !swept.includes(region));
+    return { all: [...swept, ...others], others: new Set(others) };
   };
   let book: PriceBook | undefined;
 
@@ -128,23 +143,23 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     },
 
     inventory: async (scope, call) => {
-      const [{ inventory }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
-      return inventory(all, scope, call);
+      const [{ inventory }, { all, others }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call, scope)]);
+      return inventory(all, scope, call, others);
     },
 
     reclaim: async (found, call) => {
-      const [{ reclaim }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
+      const [{ reclaim }, { all }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       for (const { cloud } of all) outdateAhead(cloud);
       return reclaim(all, found, call);
     },
 
     mark: async (found, since, call) => {
-      const [{ mark }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
+      const [{ mark }, { all }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return mark(all, found, since, call);
     },
 
     own: async (found, call) => {
-      const [{ own }, all] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
+      const [{ own }, { all }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call)]);
       return own(all, found, call);
     },
 

@@ -1,6 +1,6 @@
 import type { Spec } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
-import type { Call, Place } from '../provider.ts';
+import type { Call, InventoryScope, Place } from '../provider.ts';
 import type { Cloud, Clouds } from './cloud.ts';
 
 /**
@@ -38,6 +38,25 @@ export async function guard(cloud: Cloud, place: Place | undefined, call: Call, 
   }
   if (place?.account === undefined) return;
   const account = seen ?? (await cloud.account(call));
-  if (account === place.account) return;
-  throw new Fault('denied', 'other-account', `the spin lives in account ${place.account}, and the credentials are of ${account}`);
+  if (account !== place.account) throw otherAccount(place.account, account);
+}
+
+/**
+ * Those of a scope's places that are of the account of the credentials; of the others it tells. Asks AWS at most once per process.
+ * @throws Fault `denied` `other-account` where nobody is told
+ */
+export async function inReach(cloud: Cloud, { places = [], beyond }: InventoryScope, call: Call): Promise<readonly Place[]> {
+  if (places.every(({ account }) => account === undefined)) return places;
+  const caller = await cloud.account(call);
+  return places.filter((place) => {
+    if (place.account === undefined || place.account === caller) return true;
+    const fault = otherAccount(place.account, caller);
+    if (beyond === undefined) throw fault;
+    beyond({ place, outOfReach: true, fault });
+    return false;
+  });
+}
+
+function otherAccount(account: string, caller: string): Fault {
+  return new Fault('denied', 'other-account', `the spin lives in account ${account}, and the credentials are of ${caller}`);
 }

@@ -13,6 +13,7 @@ const make = async (): Promise<ProviderUnderTest> => {
   return {
     provider: world.provider,
     spin: world.spin,
+    abroad: { account: '999999999999', region: 'eu-west-1' },
     call: world.call,
     requests: () => requestsOf(world),
     neighbour: () =>

@@ -7,7 +7,7 @@ import type { Call, Found, SpinRef, Unasked } from '../../../src/providers/provi
 import { ManualClock } from '../../fakes/clock.ts';
 import { ec2Answer, startEndpoint } from './client/endpoint.ts';
 import { dataWorld } from './data-world.ts';
-import { awsWorld, type AwsWorld, launch } from './world.ts';
+import { ACCOUNT, awsWorld, type AwsWorld, launch } from './world.ts';
 
 describe('what AWS has of us, with no record', () => {
   test('is listed with its tags, its place and its age', async () => {
@@ -144,6 +144,35 @@ describe('what AWS has of us, with no record', () => {
     const world = await awsWorld();
     await world.provider.inventory({ id: world.spin.id }, world.call);
     expect(world.ec2.calls.filter(({ action }) => action === 'ListSchedules' || action === 'DescribeTargetGroups')).toEqual([]);
+  });
+
+  test('is looked for where spins live by their records, and not in the region of the config alone', async () => {
+    const world = await awsWorld();
+    const far = { account: ACCOUNT, region: 'eu-west-1' };
+    const spin = { ...world.spin, place: far };
+    await world.provider.create({ ...world.firewall('web'), spin }, world.call);
+    expect(await world.another().inventory({ id: spin.id }, world.call)).toEqual([]);
+    expect(await world.another().inventory({ id: spin.id, places: [far] }, world.call)).toMatchObject([{ kind: 'firewall', place: far }]);
+    // What the config sweeps must answer; elsewhere, what cannot be asked is told, and without anybody to tell it is a failure.
+    const deny = () => world.ec2.script({ action: 'DescribeSecurityGroups', when: ({ region }) => region === far.region, fault: 'denied' });
+    deny();
+    await expect(world.another().inventory({ places: [far] }, world.call)).rejects.toMatchObject({ kind: 'denied' });
+    deny();
+    const unasked: Unasked[] = [];
+    const beyond = (one: Unasked): void => void unasked.push(one);
+    expect(await world.another().inventory({ places: [far], beyond }, world.call)).toEqual([]);
+    expect(unasked).toContainEqual(
+      expect.objectContaining({ place: { region: far.region }, fault: expect.objectContaining({ kind: 'denied' }) }),
+    );
+    deny();
+    const sweeping = world.another({ regions: [far.region] });
+    await expect(sweeping.inventory({ places: [far], beyond }, world.call)).rejects.toMatchObject({ kind: 'denied' });
+  });
+
+  test('is asked for with one question for the account, however many the regions', async () => {
+    const world = await awsWorld({ settings: { regions: ['eu-west-1', 'us-east-1'] } });
+    await world.provider.inventory({ places: [{ account: ACCOUNT, region: 'us-west-2' }] }, world.call);
+    expect(world.ec2.counts()).toMatchObject({ GetCallerIdentity: 1 });
   });
 
   test('is complete or not told at all', async () => {

@@ -28,6 +28,7 @@ async function underTest({ proxy }: MotoWorld): Promise<ProviderUnderTest> {
   return {
     provider: world.provider,
     spin: world.spin,
+    abroad: { account: '999999999999', region: 'eu-west-1' },
     call: world.call,
     requests: () => requestsOf(world),
     neighbour: () =>

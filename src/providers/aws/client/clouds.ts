@@ -23,6 +23,8 @@ interface Shared {
   readonly handler: Handler;
   readonly buckets: Buckets;
   readonly sessions: Sessions;
+  /** Account of the credentials: the same in every region. */
+  readonly accounts: Remembered<string>;
 }
 
 /** AWS as the options describe it. Nothing is asked, and no SDK client is loaded, before the first request. */
@@ -30,6 +32,7 @@ export function createClouds(options: AwsOptions): Clouds {
   const handler = createHandler(options.env);
   const buckets = createBuckets(join(options.cacheDir, 'buckets'));
   const clouds = new Map<string, Cloud>();
+  const accounts = new Remembered<string>();
   /** Any region of the partition can say who the caller is; a spin may name one where nothing else does. */
   const anyRegion = () => clouds.keys().next().value ?? regionOf(undefined, options);
   const { role } = options.settings;
@@ -37,12 +40,15 @@ export function createClouds(options: AwsOptions): Clouds {
   const sessions =
     role === undefined
       ? own
-      : new Sessions((call) => assumeRole(openCloud(anyRegion(), { options, handler, buckets, sessions: own }), role, call));
+      : new Sessions((call) => {
+          const shared = { options, handler, buckets, sessions: own, accounts: new Remembered<string>() };
+          return assumeRole(openCloud(anyRegion(), shared), role, call);
+        });
 
   return {
     region: async (named) => regionOf(named, options),
     in(region) {
-      const cloud = clouds.get(region) ?? openCloud(region, { options, handler, buckets, sessions });
+      const cloud = clouds.get(region) ?? openCloud(region, { options, handler, buckets, sessions, accounts });
       clouds.set(region, cloud);
       return cloud;
     },
@@ -59,10 +65,9 @@ export function createClouds(options: AwsOptions): Clouds {
   };
 }
 
-function openCloud(region: string, { options, handler, buckets, sessions }: Shared): Cloud {
+function openCloud(region: string, { options, handler, buckets, sessions, accounts }: Shared): Cloud {
   // By their constructors; the type of each entry follows from its key, which no Map can say.
   const connections = new Map<unknown, unknown>();
-  const accounts = new Remembered<string>();
 
   const connectionTo = <In extends object, Out extends MetadataBearer, Config>(service: Service<In, Out, Config>) => {
     const found = connections.get(service) as Connection<In, Out, Config> | undefined;

@@ -1,6 +1,6 @@
 import { OWNED } from '../../../core/tags.ts';
 import { Fault } from '../../fault.ts';
-import type { Call, Found, InventoryScope } from '../../provider.ts';
+import type { Call, Found, InventoryScope, Unasked } from '../../provider.ts';
 import { listDatabases, markDatabase, ownDatabase, reclaimDatabase } from '../data/databases.ts';
 import { unless } from '../fault-class.ts';
 import { listIdentities, markIdentity, ownIdentity, reclaimIdentity } from '../data/identity.ts';
@@ -38,26 +38,38 @@ function partsOf(
 
 /**
  * Everything of ours, from the provider alone, in every region: it is complete, or it throws.
+ * @param others of the regions those that the config does not sweep: what cannot be asked there is told, where somebody looks beyond it
  * @throws Fault of the first region or service that could not be asked, but for what lies beyond the config
  */
-export async function inventory(regions: readonly Region[], scope: InventoryScope, call: Call): Promise<readonly Found[]> {
-  const perRegion = staggered(regions, call, async (region, index) => {
-    const { settings } = region.cloud.options;
-    const lists = [
-      listInstances(region, scope, call),
-      listVolumes(region.cloud, scope, call),
-      listInterfaces(region, scope, call),
-      listGroups(region, scope, call),
-      listSecrets(region.cloud, scope, call),
-      listDatabases(region.cloud, scope, call),
-      ...optional(region, 'route', settings.listener !== undefined, scope, call),
-      ...optional(region, 'keeper', settings.schedulerRole !== undefined, scope, call),
-      // Roles are of an account, and the same from every region.
-      ...(index === 0 ? [listIdentities(region.cloud, scope, call)] : []),
-    ];
-    return (await Promise.all(lists.map(ifImplemented))).flat();
+export async function inventory(
+  regions: readonly Region[],
+  scope: InventoryScope,
+  call: Call,
+  others: ReadonlySet<Region> = new Set(),
+): Promise<readonly Found[]> {
+  const { beyond } = scope;
+  const perRegion = staggered(regions, call, (region, index) => {
+    // Roles are of an account, and the same from every region.
+    const listed = inventoryOf(region, scope, call, index === 0);
+    return beyond !== undefined && others.has(region) ? orTold(listed, { place: { region: region.cloud.region } }, beyond, call) : listed;
   });
   return (await Promise.all(perRegion)).flat();
+}
+
+async function inventoryOf(region: Region, scope: InventoryScope, call: Call, identities: boolean): Promise<readonly Found[]> {
+  const { settings } = region.cloud.options;
+  const lists = [
+    listInstances(region, scope, call),
+    listVolumes(region.cloud, scope, call),
+    listInterfaces(region, scope, call),
+    listGroups(region, scope, call),
+    listSecrets(region.cloud, scope, call),
+    listDatabases(region.cloud, scope, call),
+    ...optional(region, 'route', settings.listener !== undefined, scope, call),
+    ...optional(region, 'keeper', settings.schedulerRole !== undefined, scope, call),
+    ...(identities ? [listIdentities(region.cloud, scope, call)] : []),
+  ];
+  return (await Promise.all(lists.map(ifImplemented))).flat();
 }
 
 const OPTIONAL = { route: listRoutes, keeper: listSchedules };
@@ -73,12 +85,23 @@ function optional(
   const { beyond } = scope;
   if (configured) return [OPTIONAL[kind](cloud, scope, call)];
   if (beyond === undefined) return [];
-  const told = OPTIONAL[kind](cloud, scope, call).catch((thrown: unknown) => {
+  return [orTold(OPTIONAL[kind](cloud, scope, call), { kind, place: { region: cloud.region } }, beyond, call)];
+}
+
+/** A list, or nothing where it could not be had, which is told. */
+async function orTold(
+  list: Promise<readonly Found[]>,
+  what: Omit<Unasked, 'fault'>,
+  beyond: (unasked: Unasked) => void,
+  call: Call,
+): Promise<readonly Found[]> {
+  try {
+    return await list;
+  } catch (thrown) {
     if (call.signal.aborted || !(thrown instanceof Fault)) throw thrown;
-    beyond({ kind, place: { region: cloud.region }, fault: thrown });
+    beyond({ ...what, fault: thrown });
     return [];
-  });
-  return [told];
+  }
 }
 
 /** An endpoint that does not know a service at all, such as an emulator, has nothing of it. */
