@@ -1,5 +1,5 @@
 import { SpinError } from '../core/errors.ts';
-import type { Found } from '../providers/provider.ts';
+import type { Found, Unasked } from '../providers/provider.ts';
 import { withRetries } from './effects.ts';
 import { growingPauses, proofTimeout } from './proving.ts';
 import { ReleaseTree } from './release.ts';
@@ -31,15 +31,13 @@ export async function dissolve(work: Work): Promise<void> {
 /** @throws SpinError `release-failed` where something is left at the deadline */
 export async function proveEmpty(work: Work): Promise<void> {
   const { provider, call, session } = work;
-  const { id, place } = session.record;
-  // Nothing is taken for gone before it is proven that one looks where the spin lives.
-  const scope = { id, ...(place === undefined ? {} : { places: [place] }) };
+  const { id } = session.record;
   const began = call.clock.now();
   let deadline = began + proofTimeout([]);
   const pauses = growingPauses();
   for (;;) {
     call.signal.throwIfAborted();
-    const found = await withRetries(work, deadline, () => provider.inventory(scope, call));
+    const found = await withRetries(work, deadline, () => listed(work));
     if (found.length === 0) return;
     // What a database held back goes when that has gone.
     deadline = Math.max(deadline, began + proofTimeout(found));
@@ -47,6 +45,24 @@ export async function proveEmpty(work: Work): Promise<void> {
     await withRetries(work, deadline, () => provider.reclaim(found, call));
     await provider.nextChange(spinOf(session.record), pauses.next().value, call);
   }
+}
+
+/**
+ * What is left, by the provider alone. It must be proven that one looks where the spin lives; and what the record still holds could not be
+ * released, so it is looked for even where this config has no use for its kind.
+ * @throws Fault also where nothing was found of what could not be looked for
+ */
+async function listed({ provider, call, session }: Work): Promise<readonly Found[]> {
+  const { id, place, resources } = session.record;
+  const held = new Set<Found['kind']>(Object.values(resources).map(({ kind }) => kind));
+  const unasked: Unasked[] = [];
+  const scope = { id, ...(place === undefined ? {} : { places: [place] }) };
+  // To look beyond the config costs requests, and what was released one by one is proven gone.
+  const further = held.size === 0 ? {} : { beyond: (one: Unasked) => void unasked.push(one) };
+  const found = await provider.inventory({ ...scope, ...further }, call);
+  const blind = unasked.find(({ kind }) => kind === undefined || held.has(kind));
+  if (found.length === 0 && blind !== undefined) throw blind.fault;
+  return found;
 }
 
 export function leftBehind(id: string, found: readonly Found[]): SpinError {

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SpinError } from '../../src/core/errors.ts';
 import { makeIncarnation } from '../../src/core/ids.ts';
 import { base } from '../../src/lifecycle/effects.ts';
@@ -138,6 +138,47 @@ it('looks for what is left where the spin lives, and not where the config looks 
   stage.world.place = { account: '1', region: 'here' };
   const web = stage.world.one('service.web');
   stage.world.plant(web, { key: 'service.web@9', token: 'lost' });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+});
+
+describe('what could not be released', () => {
+  beforeEach(async () => {
+    await stage.converge(SPEC);
+    stage.world.fail('release', stuck, { of: 'keeper.keeper', times: Infinity });
+  });
+
+  it('is looked for though this config has no use for its kind', async () => {
+    stage.world.beyond.add('keeper');
+    stage.world.fail('reclaim', stuck, { times: Infinity });
+    expect(await failing(stage.dissolve())).toMatchObject({ code: 'release-failed', message: expect.stringContaining('keeper.keeper@1') });
+    expect(left()).toEqual(['keeper.keeper@1', 'keeper.keeper@1']);
+  });
+
+  it('is ended by its tags where it is found so', async () => {
+    stage.world.beyond.add('keeper');
+    await stage.dissolve();
+    expect(left()).toEqual([]);
+  });
+
+  it('is not taken for gone where nobody may look for its kind, and what else is left is ended first', async () => {
+    stage.world.unasked = [{ kind: 'keeper', fault: stuck }];
+    stage.world.fail('release', stuck, { of: 'volume.data', times: Infinity });
+    expect(await failing(stage.dissolve())).toMatchObject({ code: 'release-failed' });
+    expect(stage.world.at().map(({ key }) => key)).toEqual(['keeper.keeper@1']);
+    expect(Object.keys(stage.record.resources)).toEqual(expect.arrayContaining(['keeper.keeper@1']));
+  });
+
+  it('of other kinds is no matter', async () => {
+    stage.world.unasked = [{ kind: 'route', fault: stuck }];
+    await stage.dissolve();
+    expect(left()).toEqual([]);
+  });
+});
+
+it('looks no further than the config where all was released, whoever may not be asked there', async () => {
+  await stage.converge(SPEC);
+  stage.world.unasked = [{ kind: 'keeper', fault: stuck }, { fault: stuck }];
   await stage.dissolve();
   expect(left()).toEqual([]);
 });
