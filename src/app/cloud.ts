@@ -33,7 +33,7 @@ export async function ownedByOthers(app: App, { id, incarnation, place, provider
   // Without a place it is on this machine, where nobody takes anything over.
   if (place === undefined) return [];
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const found = await (await app.provider(provider)).inventory({ id, everyone: true }, call);
+  const found = await (await app.provider(provider)).inventory({ id, everyone: true, places: [place] }, call);
   return found.filter((thing) => thing.incarnation === incarnation && !isOurs(app, thing));
 }
 

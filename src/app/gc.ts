@@ -2,9 +2,9 @@ import { isoTime } from '../core/clock.ts';
 import { isSpinError, SpinError } from '../core/errors.ts';
 import { type Incarnation, parseSpinId, type SpinId } from '../core/ids.ts';
 import { sweep } from '../gc/sweep.ts';
-import { blastRadius, deletes, type GcPolicy, judge, runs, type Survey, type Verdict } from '../gc/verdict.ts';
+import { blastRadius, deletes, type GcPolicy, judge, runs, type Survey, type Verdict, type Where } from '../gc/verdict.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found, Provider, Unasked } from '../providers/provider.ts';
+import type { Found, Place, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
@@ -12,7 +12,7 @@ import { ownedByOthers } from './cloud.ts';
 import type { App } from './context.ts';
 import { sweepDown, sweepForget, type SweepRequest } from './down.ts';
 import { durationOf } from './durations.ts';
-import { providersInUse } from './providers.ts';
+import { type InUse, providersInUse } from './providers.ts';
 import { silent } from './emitter.ts';
 import type { GcOutcome } from './outcomes.ts';
 import { problemsOf } from './unasked.ts';
@@ -45,7 +45,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
       data: { verdicts: verdicts.filter((verdict) => verdict.verdict !== 'keep').map(shown) },
     });
   }
-  const passedOver = app.reachable.filter((name) => !providers.some((provider) => provider.name === name));
+  const passedOver = app.reachable.filter((name) => !providers.some(({ provider }) => provider.name === name));
   const judged = { examined, unlisted, unasked, passedOver, verdicts: verdicts.map(shown) };
   if (request.dryRun) return { dryRun: true, ...judged, swept: [], pruned: 0, ...(tooMuch === undefined ? {} : { stopped: tooMuch }) };
   await agree(app, verdicts);
@@ -61,7 +61,7 @@ export async function gc(app: App, request: GcRequest): Promise<GcOutcome> {
       forget: (id, incarnation) => sweepForget(app, id, requestOf(id, incarnation, 'forget')),
       reclaim: (found) => reclaim(app, found),
       mark: (found, orphan) => mark(app, found, orphan),
-      recheck: (verdict) => recheck(app, providers, verdict, policy),
+      recheck: (verdict) => recheck(app, about(verdict, providers, surveyed), verdict, policy),
     },
     { signal: app.signal },
   );
@@ -104,7 +104,7 @@ function policyOf(app: App, request: GcRequest): GcPolicy {
 }
 
 /** Lists what the providers have before the records, so that a spin made meanwhile is not taken for an orphan. */
-async function surveyAll(app: App, providers: readonly Provider[]): Promise<Survey & Pick<Listed, 'unasked'>> {
+async function surveyAll(app: App, providers: readonly InUse[]): Promise<Survey & Pick<Listed, 'unasked'>> {
   const listed = await inventories(app, providers, { beyond: true });
   const { records, unreadable } = await app.store.list();
   const ids = unreadable.map(({ id }) => id);
@@ -112,7 +112,7 @@ async function surveyAll(app: App, providers: readonly Provider[]): Promise<Surv
 }
 
 /** The same for one spin; `beyond` where something of it was found that this config may have no use for. */
-async function surveyOne(app: App, providers: readonly Provider[], id: SpinId, beyond: boolean): Promise<Survey> {
+async function surveyOne(app: App, providers: readonly InUse[], id: SpinId, beyond: boolean): Promise<Survey> {
   const listed = await inventories(app, providers, { id, beyond });
   try {
     const stored = await app.store.read(id);
@@ -126,28 +126,42 @@ async function surveyOne(app: App, providers: readonly Provider[], id: SpinId, b
 interface Listed {
   readonly found: readonly Found[];
   readonly unlisted: readonly string[];
+  readonly listed: readonly Where[];
+  readonly outOfReach: readonly Where[];
   readonly unseen: readonly { readonly provider: string; readonly kind: Found['kind'] }[];
-  /** Both, with the reason: lines for people. */
+  /** All that was not listed, with the reason: lines for people. */
   readonly unasked: readonly string[];
 }
 
 /** One provider that cannot be asked, or not for everything, does not keep the rest from being swept. */
 async function inventories(
   app: App,
-  providers: readonly Provider[],
+  providers: readonly InUse[],
   { id, beyond }: { readonly id?: SpinId; readonly beyond: boolean },
 ): Promise<Listed> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const found: Found[] = [];
   const unlisted: string[] = [];
+  const listed: Where[] = [];
+  const outOfReach: Where[] = [];
   const unseen: { provider: string; kind: Found['kind'] }[] = [];
   const problems: string[] = [];
-  for (const provider of providers) {
+  for (const { provider, places } of providers) {
     const { name } = provider;
     const unasked: Unasked[] = [];
     const note = (one: Unasked): void => void unasked.push(one);
     try {
-      found.push(...(await provider.inventory({ ...(id === undefined ? {} : { id }), ...(beyond ? { beyond: note } : {}) }, call)));
+      const scope = {
+        ...(id === undefined ? {} : { id }),
+        ...(places.length === 0 ? {} : { places }),
+        ...(beyond ? { beyond: note } : {}),
+      };
+      found.push(...(await provider.inventory(scope, call)));
+      for (const place of places) {
+        const hidden = unasked.filter((one) => one.kind === undefined && lies(place, one.place));
+        if (hidden.length === 0) listed.push({ provider: name, place });
+        if (hidden.some((one) => one.outOfReach === true)) outOfReach.push({ provider: name, place });
+      }
       unseen.push(...unasked.flatMap(({ kind }) => (kind === undefined ? [] : [{ provider: name, kind }])));
       problems.push(...problemsOf(unasked).map((problem) => `${name}: ${problem}`));
     } catch (thrown) {
@@ -156,14 +170,18 @@ async function inventories(
       problems.push(`${name}: ${thrown.message}`);
     }
   }
-  return { found, unlisted, unseen, unasked: problems };
+  return { found, unlisted, listed, outOfReach, unseen, unasked: problems };
 }
 
-function surveyOf(app: App, { found, unlisted, unseen }: Listed, records: readonly StoredRecord[], unreadable: readonly string[]): Survey {
+/** True where a place is part of another, which may name less. */
+function lies({ account, region }: Place, within: Place = {}): boolean {
+  return (within.account ?? account) === account && (within.region ?? region) === region;
+}
+
+function surveyOf(app: App, listed: Listed, records: readonly StoredRecord[], unreadable: readonly string[]): Survey {
+  const { unasked: _told, ...seen } = listed;
   return {
-    found,
-    unlisted,
-    unseen,
+    ...seen,
     records,
     unreadable,
     holderAlive: ({ lease }) => (lease === undefined ? false : app.alive(lease.holder)),
@@ -174,8 +192,17 @@ function surveyOf(app: App, { found, unlisted, unseen }: Listed, records: readon
 /** What a provider may list only where it is asked to look beyond the config. */
 const BEYOND: ReadonlySet<Found['kind']> = new Set(['keeper', 'route']);
 
+/** The providers as they are asked about one verdict again: of the places only that of its spin. */
+function about({ id, incarnation }: Verdict, providers: readonly InUse[], { records }: Survey): readonly InUse[] {
+  const known = records.find(({ record }) => record.id === id && record.incarnation === incarnation)?.record;
+  return providers.map(({ provider }) => ({
+    provider,
+    places: known?.place === undefined || known.provider !== provider.name ? [] : [known.place],
+  }));
+}
+
 /** The authority right before a deletion: what is true of this subject now. */
-async function recheck(app: App, providers: readonly Provider[], verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
+async function recheck(app: App, providers: readonly InUse[], verdict: Verdict, policy: GcPolicy): Promise<Verdict> {
   // To look beyond costs requests for each of thousands, and only what lies there could be missed.
   const beyond = verdict.found.some(({ kind }) => BEYOND.has(kind));
   const again = (await judgeAll(app, await surveyOne(app, providers, parseSpinId(verdict.id), beyond), policy)).find(
@@ -220,7 +247,10 @@ async function objection(
   const foreign = await ownedByOthers(app, record);
   const found = verdicts.find((verdict) => verdict.id === record.id && verdict.incarnation === record.incarnation)?.found ?? [];
   const stored = { version: '', record, lease: undefined, fence: 0 };
-  const [again] = judge({ found, foreign, records: [stored], unreadable: [], holderAlive: () => false, now: app.clock.now() }, policy);
+  // What was found of it was found where it lives, or the verdict would be another.
+  const listed = record.place === undefined ? [] : [{ provider: record.provider, place: record.place }];
+  const now = app.clock.now();
+  const [again] = judge({ found, listed, foreign, records: [stored], unreadable: [], holderAlive: () => false, now }, policy);
   return again?.verdict === wanted ? undefined : (again?.reason ?? 'it is gone');
 }
 

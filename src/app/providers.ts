@@ -1,12 +1,24 @@
-import type { Provider } from '../providers/provider.ts';
+import { canonicalJson } from '../core/ids.ts';
+import type { Place, Provider } from '../providers/provider.ts';
 import type { App } from './context.ts';
+
+/** A provider that may have things of ours, and where spins live in it by their records. */
+export interface InUse {
+  readonly provider: Provider;
+  readonly places: readonly Place[];
+}
 
 /**
  * The providers that may have things of ours: those that the config speaks of, and those that a record names. A user who has never
  * been near a cloud is not kept waiting for its credentials.
  */
-export async function providersInUse(app: App): Promise<readonly Provider[]> {
-  return load(app, await namesInUse(app));
+export async function providersInUse(app: App): Promise<readonly InUse[]> {
+  const { seen } = await app.store.scan(({ provider, place, releasedAt }) => ({ provider, place, lives: releasedAt === undefined }));
+  const providers = await load(app, new Set([...app.providers, ...seen.map(({ provider }) => provider)]));
+  return providers.map((provider) => {
+    const places = seen.flatMap((one) => (one.provider === provider.name && one.lives && one.place !== undefined ? [one.place] : []));
+    return { provider, places: [...new Map(places.map((place) => [canonicalJson(place), place])).values()] };
+  });
 }
 
 /** Also those that only the environment speaks of: for a question that goes beyond the records, after they were lost. */

@@ -2,7 +2,7 @@ import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { incarnationTime } from '../core/ids.ts';
 import { KEEP_TAG, keepUntil, OWNED } from '../core/tags.ts';
-import type { Found } from '../providers/provider.ts';
+import type { Found, Place } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 
@@ -40,6 +40,12 @@ export interface GcPolicy {
 /** A mark must be at least this old before what carries it is deleted, so that two sweeps at once count as one. */
 const MARK_AGE_MS = 60_000;
 
+/** A place at a provider. */
+export interface Where {
+  readonly provider: string;
+  readonly place: Place;
+}
+
 export interface Survey {
   /** Listed before the records, so that a spin made meanwhile is in the records and not taken for an orphan. */
   readonly found: readonly Found[];
@@ -50,6 +56,10 @@ export interface Survey {
   readonly unreadable: readonly string[];
   /** Providers whose inventory could not be had: nothing is concluded from what was not found there. */
   readonly unlisted?: readonly string[];
+  /** Places of spins that were looked into: nothing is concluded from what was not found of a spin that lives elsewhere. */
+  readonly listed?: readonly Where[];
+  /** Places of spins in accounts that the credentials are not of: whoever has those judges them. */
+  readonly outOfReach?: readonly Where[];
   /** Kinds of things that a provider could not be asked for: nothing is concluded from there being none. */
   readonly unseen?: readonly { readonly provider: string; readonly kind: Found['kind'] }[];
   /** Whether the holder of a lease lives; `unknown` on another machine. */
@@ -99,6 +109,7 @@ function judgeRecord(stored: StoredRecord, found: readonly Found[], survey: Surv
     busy(stored, survey) ??
     taken(stored.record, found, survey) ??
     kept(stored.record, survey.now) ??
+    abroad(stored.record, survey) ??
     due(stored.record, survey.now) ??
     lifeless(stored, found, survey, graceMs) ??
     (found.some((thing) => thing.orphanSince !== undefined) ? OWNED_AFTER_ALL : undefined);
@@ -140,6 +151,20 @@ function kept({ tags }: SpinRecord, now: number): Ruling | undefined {
   return until > now ? { verdict: 'keep', reason: `kept until the end of ${value} by its keep tag` } : undefined;
 }
 
+function abroad({ provider, place }: SpinRecord, { outOfReach = [] }: Survey): Ruling | undefined {
+  if (place === undefined || !outOfReach.some((where) => isAt(where, provider, place))) return undefined;
+  return { verdict: 'keep', reason: `lives in account ${place.account}, which the credentials do not reach: not judged` };
+}
+
+/** True where somebody looked for what the record speaks of; a provider without places has but one. */
+function lookedFor({ provider, place }: SpinRecord, { unlisted = [], listed = [] }: Survey): boolean {
+  return !unlisted.includes(provider) && (place === undefined || listed.some((where) => isAt(where, provider, place)));
+}
+
+function isAt(where: Where, provider: string, { account, region }: Place): boolean {
+  return where.provider === provider && where.place.account === account && where.place.region === region;
+}
+
 function due({ deadline, desired }: SpinRecord, now: number): Ruling | undefined {
   if (deadline <= now) return { verdict: 'release', reason: `expired ${formatDuration(now - deadline)} ago` };
   if (desired === 'down') return { verdict: 'release', reason: 'its down broke off before everything was proven gone' };
@@ -152,7 +177,7 @@ function lifeless(stored: StoredRecord, found: readonly Found[], survey: Survey,
   if (record.failure !== undefined) return { verdict: 'keep', reason: `failed, kept for a look until ${isoTime(record.deadline)}` };
   const quiet = survey.now - lastSign(stored, survey);
   if (record.readyAt === undefined) return after(graceMs, quiet, 'its up died before it was ready');
-  if (survey.unlisted?.includes(record.provider) === true) return undefined;
+  if (!lookedFor(record, survey)) return undefined;
   const hasKeeper = Object.values(record.resources).some(({ kind, status }) => kind === 'keeper' && status !== 'released');
   if (hasKeeper && survey.unseen?.some(({ provider, kind }) => provider === record.provider && kind === 'keeper') === true)
     return undefined;

@@ -36,7 +36,7 @@ export interface OutlineCache {
 }
 
 /** Version of the file's form. */
-const FORM = 1;
+const FORM = 2;
 /** Longer than the step of any file system's clock. */
 const SETTLED_MS = 2_000;
 /** So many records must have been read, and such a part of all: to write the file takes longer than to read a few of them again. */
@@ -126,10 +126,12 @@ function briefly(kept: Readonly<Record<string, Kept>>): unknown {
 }
 
 function outlineOf(record: RecordOutline) {
-  const { id, incarnation, provider, owner, tags, desired, createdAt, updatedAt, deadline, readyAt, releasedAt, failure, spent } = record;
+  const { id, incarnation, provider, place, owner, tags, desired, createdAt, updatedAt, deadline, readyAt, releasedAt } = record;
   const resources = Object.fromEntries(Object.entries(record.resources).map(([key, resource]) => [key, partOf(resource)]));
-  const fields = { id, incarnation, provider, owner, tags, desired, createdAt, updatedAt, deadline, readyAt, releasedAt, failure, spent };
-  return { ...fields, resources } satisfies Record<keyof RecordOutline, unknown>;
+  const { failure, spent } = record;
+  const about = { id, incarnation, provider, place, owner, tags, desired };
+  const when = { createdAt, updatedAt, deadline, readyAt, releasedAt };
+  return { ...about, ...when, failure, spent, resources } satisfies Record<keyof RecordOutline, unknown>;
 }
 
 function partOf({ key, address, kind, status, count, hourly, requestedAt, runs }: ResourceOutline) {

@@ -115,6 +115,7 @@ export type RecordOutline = Pick<
   | 'id'
   | 'incarnation'
   | 'provider'
+  | 'place'
   | 'owner'
   | 'tags'
   | 'desired'

@@ -207,6 +207,49 @@ describe('a sweep', () => {
     expect(results(outcome)).toEqual({ old: 'released' });
   });
 
+  it('looks where spins live by their records, and not in the region of its config alone', async () => {
+    place.world.place = { account: '1', region: 'here' };
+    await run('shop');
+    await run('old', { ttl: '1h' });
+    await run('dead');
+    for (const { spin, key } of place.world.at().filter(({ spin: { id } }) => id === 'dead'))
+      place.world.things.delete(`${spin.id}/${spin.incarnation}/${key}`);
+    place.world.place = { account: '1', region: 'there' };
+    await place.clock.advance(2 * HOUR);
+    const outcome = await sweep();
+    expect(outcome).toMatchObject({ unlisted: [], unasked: [] });
+    expect(verdicts(outcome)).toEqual({ shop: 'keep', old: 'release', dead: 'release' });
+    expect(results(outcome)).toEqual({ old: 'released', dead: 'released' });
+    expect(left()).toEqual(['shop']);
+  });
+
+  it('says which account it does not reach, judges nothing there, and sweeps the rest', async () => {
+    place.world.place = { account: '1', region: 'here' };
+    await run('far', { ttl: '1h' });
+    place.world.place = { account: '2', region: 'here' };
+    await run('near', { ttl: '1h' });
+    await place.clock.advance(2 * HOUR);
+    const writes = await place.store.read(parseSpinId('far'));
+    const outcome = await sweep();
+    expect(outcome).toMatchObject({ unlisted: [], unasked: ['fake: everything in account 1: the spin lives in account 1'] });
+    expect(verdicts(outcome)).toEqual({ far: 'keep', near: 'release' });
+    expect(results(outcome)).toEqual({ near: 'released' });
+    expect(await place.store.read(parseSpinId('far'))).toEqual(writes);
+    expect(left()).toEqual(['far']);
+  });
+
+  it('concludes nothing of a spin whose region cannot be asked', async () => {
+    place.world.place = { account: '1', region: 'here' };
+    await run('shop');
+    place.world.place = { account: '1', region: 'there' };
+    place.world.unasked = [{ place: { region: 'here' }, fault: new Fault('denied', 'AccessDenied', 'may not look') }];
+    await place.clock.advance(HOUR);
+    for (const thing of place.world.at()) place.world.lose(thing.key);
+    const outcome = await sweep();
+    expect(outcome).toMatchObject({ unlisted: [], unasked: ['fake: everything in here: may not look'], swept: [] });
+    expect(verdicts(outcome)).toEqual({ shop: 'keep' });
+  });
+
   it('names the providers that only the environment speaks of, and asks them nothing', async () => {
     const look = () => place.run(gc({ ...appFor(place), providers: [], reachable: ['fake'] }, { dryRun: false }));
     expect(await look()).toMatchObject({ passedOver: ['fake'], examined: { records: 0, found: 0 } });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { keepUntil } from '../../src/core/tags.ts';
 import { judge, type Survey, type Verdict } from '../../src/gc/verdict.ts';
+import type { Place } from '../../src/providers/provider.ts';
 import { HOUR, incarnation, neverReady, record } from '../cost/records.ts';
 import { NOW, POLICY, found, keeper, lease, stored, survey } from './survey.ts';
 
@@ -123,6 +124,24 @@ it('never deletes what is kept by a tag, nor anything of an unreadable record', 
           .filter(deletes)
           .filter(({ id }) => safe.has(id)),
       ).toEqual([]);
+    }),
+  );
+});
+
+it('never ends for what was not found there a spin that lives where nobody looked', () => {
+  const home = { account: '1', region: 'here' };
+  const places = fc.subarray([home, { ...home, region: 'there' }, { ...home, account: '2' }]);
+  fc.assert(
+    fc.property(world, places, places, (one, listed, reachless) => {
+      const where = (some: readonly Place[]) => some.map((place) => ({ provider: 'local', place }));
+      const records = one.records.map((each) => ({ ...each, record: { ...each.record, place: home } }));
+      const verdicts = judge({ ...one, records, listed: where(listed), outOfReach: where(reachless) }, POLICY);
+      for (const { id, verdict, reason, incarnation } of verdicts) {
+        if (!records.some(({ record }) => record.id === id && record.incarnation === incarnation && record.releasedAt === undefined))
+          continue;
+        if (!listed.includes(home)) expect(reason).not.toMatch(/runs any more|keeper died/);
+        if (reachless.includes(home)) expect(verdict).toBe('keep');
+      }
     }),
   );
 });

@@ -157,6 +157,34 @@ describe('a spin with a record', () => {
     expect(lone(record({ resources: [resource()] }), { found: [], unseen })).toMatch(/^release: nothing of it runs/);
   });
 
+  describe('in a place of its own', () => {
+    const place = { account: '1', region: 'here' };
+    const there = { provider: 'local', place };
+    const quiet = { found: [] };
+
+    it('is taken for lifeless only where that place was looked into', () => {
+      expect(lone(record({ place }), { ...quiet, listed: [there] })).toBe('release: nothing of it runs any more');
+      const others = [
+        { provider: 'aws', place },
+        { provider: 'local', place: { ...place, region: 'there' } },
+        { provider: 'local', place: { ...place, account: '2' } },
+        { provider: 'local', place: {} },
+      ];
+      for (const listed of [undefined, [], others])
+        expect(lone(record({ place }), { ...quiet, ...(listed && { listed }) })).toMatch(/^keep/);
+      expect(lone(record({ place, ...expired }), quiet)).toMatch(/^release: expired/);
+    });
+
+    it('is not judged by who has credentials of another account', () => {
+      const outOfReach = [there];
+      const told = 'keep: lives in account 1, which the credentials do not reach: not judged';
+      const half = neverReady(record({ place }));
+      for (const one of [record({ place }), record({ place, ...expired }), record({ place, desired: 'down' }), half])
+        expect(lone(one, { ...quiet, outOfReach })).toBe(told);
+      expect(lone(record({ place: { ...place, account: '2' }, ...expired }), { ...quiet, outOfReach })).toMatch(/^release: expired/);
+    });
+  });
+
   it('has its own things in its verdict and no others', () => {
     const [verdict] = judge(survey({ records: [stored()], found: [...running, found({ id: 'other' })] }), POLICY);
     expect(verdict?.found).toEqual([keeper(), found()]);

@@ -150,7 +150,7 @@ describe('what a scan read last', () => {
     const { dir, cache } = await withRecords();
     await owners(dir);
     const text = readFileSync(cache, 'utf8').replaceAll('"someone"', '"from the cache"');
-    for (const other of [text.replace('"form":1', '"form":2'), text.replace('"schema":1', '"schema":2')]) {
+    for (const other of [text.replace('"form":2', '"form":1'), text.replace('"schema":1', '"schema":2')]) {
       writeFileSync(cache, other);
       expect(await owners(dir)).toEqual(everyone('someone'));
     }
