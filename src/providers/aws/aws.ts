@@ -7,7 +7,7 @@ import type { Clouds } from './cloud.ts';
 import type { AwsOptions } from './options.ts';
 import { type Feature, FEATURES } from './features.ts';
 import { GRID_MS } from './pace.ts';
-import { inReach } from './place.ts';
+import { admit, inReach } from './place.ts';
 import { openRegion, type Region } from './region.ts';
 import type { PriceBook } from './price/prices.ts';
 import { unsupported } from './unsupported.ts';
@@ -55,19 +55,26 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     return feature;
   };
   const featureOf = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => featureIn(await regionOf(spin, call), kind);
+  /** The feature for what makes or deletes. @throws Fault `account-refused` */
+  const admitted = async (kind: ResourceKind, spin: SpinRef, call: Call): Promise<Feature> => {
+    const region = await regionOf(spin, call);
+    await admit(region.cloud, call);
+    return featureIn(region, kind);
+  };
   /** Loads what every first `up` makes, while its questions are under way: what fails is told to who needs it. */
   const loadAhead = async (name: string, call: Call): Promise<void> => {
     await call.clock.sleep(ASKED_MS, call.signal);
     const region = open(name, call);
     await Promise.allSettled([import('./preflight/preflight.ts'), featureIn(region, 'firewall'), featureIn(region, 'service')]);
   };
-  /** What is swept comes first, then where this process worked, and where spins of the scope live. @throws Fault, as inReach */
+  /** What is swept comes first, then where this process worked, and where spins of the scope live. @throws Fault, as admit and inReach */
   const everywhere = async (call: Call, scope: InventoryScope = {}): Promise<Everywhere> => {
     const { places = [] } = scope;
     // Where nothing else says a region, a place does.
     for (const { region } of places) if (region !== undefined) clouds.in(region);
     const swept = (await clouds.swept()).map((name) => open(name, call));
     const [home] = swept;
+    if (home !== undefined) await admit(home.cloud, call);
     const reached = home === undefined ? [] : await inReach(home.cloud, scope, call);
     for (const { region } of reached) if (region !== undefined) open(region, call);
     const others = [...regions.values()].filter((region) => !swept.includes(region));
@@ -118,7 +125,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
       const which = [request.token, request.count, request.attempt ?? 0].join(' ');
       const making =
         underWay.get(which) ??
-        featureOf(request.kind, request.spin, call)
+        admitted(request.kind, request.spin, call)
           .then((feature) => feature.create(request, call))
           .finally(() => underWay.delete(which));
       underWay.set(which, making);
@@ -139,7 +146,7 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
 
     release: async (target, _fence, call) => {
       outdateAhead((await regionOf(target.spin, call)).cloud);
-      return (await featureOf(target.kind, target.spin, call)).release(target, call);
+      return (await admitted(target.kind, target.spin, call)).release(target, call);
     },
 
     inventory: async (scope, call) => {

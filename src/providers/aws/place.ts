@@ -27,6 +27,15 @@ export function refuse(account: string, accounts: readonly string[]): void {
 }
 
 /**
+ * Lets nobody list, make or delete in an account that the config does not list. Asks AWS at most once per process, and only where it lists any.
+ * @throws Fault `denied` `account-refused`; of credentials
+ */
+export async function admit(cloud: Cloud, call: Call): Promise<void> {
+  const { accounts } = cloud.options.settings;
+  if (accounts.length > 0) refuse(await cloud.account(call), accounts);
+}
+
+/**
  * Proves that the cloud is where the spin lives; without that, nothing may be taken for absent because it is not found. Asks AWS at most
  * once per process. An answer that names its owner proves the same without a question: pass that account.
  * @param seen account that an answer named, such as the OwnerId of a reservation

@@ -175,6 +175,30 @@ describe('what AWS has of us, with no record', () => {
     expect(world.ec2.counts()).toMatchObject({ GetCallerIdentity: 1 });
   });
 
+  test('is neither listed nor touched in an account that the config does not list, which is asked for once', async () => {
+    const world = await awsWorld();
+    await bringUp(world);
+    const found = await world.provider.inventory({}, world.call);
+    const web = world.service({ name: 'web', replicas: 2 });
+    const before = world.ec2.calls.length;
+    const refused = world.another({ accounts: ['999999999999'] });
+    const tries = [
+      () => refused.inventory({ beyond: () => undefined }, world.call),
+      () => refused.reclaim(found, world.call),
+      () => refused.mark(found, 1_000, world.call),
+      () => refused.own(found, world.call),
+      () => refused.release(web, 1, world.call),
+      () => refused.create(web, world.call),
+    ];
+    for (const one of tries) await expect(one()).rejects.toMatchObject({ kind: 'denied', class: 'account-refused' });
+    // The double has no roles, and a list of profiles may still be on its way that nobody waits for any more.
+    const asked = world.ec2.calls.slice(before).map(({ action }) => action);
+    expect(asked.filter((action) => action !== 'ListInstanceProfiles')).toEqual(['GetCallerIdentity']);
+    const admitted = world.another({ accounts: [ACCOUNT] });
+    expect(await admitted.inventory({}, world.call)).toHaveLength(found.length);
+    expect(await admitted.reclaim(found, world.call)).toBe('requested');
+  });
+
   test('is complete or not told at all', async () => {
     const world = await awsWorld({ settings: { regions: ['eu-west-1', 'us-east-1'] } });
     await bringUp(world);
