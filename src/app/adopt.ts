@@ -28,8 +28,8 @@ const PROVIDERS_OWN = /^(?:spin:|aws:|Name$)/;
 
 /**
  * Makes a record of a spin that has none, from its provider's tags alone; what another state location owns becomes ours.
- * Repeatable: where an earlier one broke off, it goes on.
- * @throws SpinError `spin-not-found`, `change-refused` where it has a record, `confirmation-needed`, `declined`, `lease-held`
+ * Repeatable: where an earlier one broke off, it goes on; and a record that was made from tags alone is given the spec.
+ * @throws SpinError `spin-not-found`, `change-refused` where it has a record that lacks nothing, `confirmation-needed`, `declined`, `lease-held`
  */
 export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutcome> {
   const id = parseSpinId(request.id);
@@ -51,18 +51,24 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
   const plan = loaded === undefined ? undefined : await planFor(loaded.spec, newest.provider, call);
   const made = recordOf(app, newest, tags, loaded?.spec, plan, loaded?.file);
   const session = await takeLease(app, { id, command: 'adopt', take: 'claim', create: () => made });
-  const record = session?.record ?? made;
-  const isNew = record.trace === made.trace;
+  const known = session?.record ?? made;
+  const isNew = known.trace === made.trace;
+  const completes = !isNew && loaded !== undefined && isBare(known);
   try {
     // An adopt that broke off leaves a record of what is not ours yet. It goes on; what the record says stays as it is.
-    if (!isNew && !(foreign && record.incarnation === made.incarnation && record.releasedAt === undefined)) {
-      throw new SpinError('change-refused', `${id} has a record`, { hint: `spin status ${id}` });
+    const sameLife = known.incarnation === made.incarnation && known.releasedAt === undefined;
+    if (!isNew && !(sameLife && (foreign || completes))) {
+      throw new SpinError('change-refused', `${id} has a record`, {
+        hint: sameLife && isBare(known) ? `spin adopt ${id} -f FILE gives it the spec that it was made from` : `spin status ${id}`,
+      });
     }
+    if (completes) await session?.update((record) => withSpec(record, made));
     // The record first: from here on a sweep of this state location sees whose they are.
     await newest.provider.own(newest.found, call);
   } finally {
     await session?.close();
   }
+  const record = completes ? withSpec(known, made) : known;
   return {
     id,
     incarnation: record.incarnation,
@@ -71,9 +77,20 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
     deadline: isoTime(record.deadline),
     resources: Object.keys(record.resources),
     tookOver: foreign,
-    withSpec: isNew ? loaded !== undefined : Object.keys(record.spec.services).length > 0,
+    withSpec: !isBare(record),
     olderLives: seen.length - 1,
   };
+}
+
+/** True for a record that was made from tags alone: a spec has a service. */
+export function isBare({ spec }: Pick<SpinRecord, 'spec'>): boolean {
+  return Object.keys(spec.services).length === 0;
+}
+
+/** What the spec says of things that are there; the record keeps what was written down of the life since. */
+function withSpec(record: SpinRecord, { spec, specFile, resources }: SpinRecord): SpinRecord {
+  const told = Object.entries(record.resources).map(([key, resource]) => [key, resources[key] ?? resource] as const);
+  return { ...record, spec, specFile, resources: Object.fromEntries(told) };
 }
 
 async function agree(app: App, id: SpinId, { found }: Sighting): Promise<void> {
@@ -106,7 +123,7 @@ function recordOf(app: App, sighting: Sighting, tags: Tags, spec: Spec | undefin
     owner,
     tags: users,
     spec: spec ?? bareSpec(app, first.id, provider.name, owner, users, deadline - createdAt),
-    specFile: file ?? '-',
+    specFile: file ?? '',
     desired: 'up',
     createdAt,
     updatedAt: now,

@@ -39,6 +39,6 @@ export function knownService(record: SpinRecord, service: string): void {
   const known = Object.keys(record.spec.services);
   if (known.includes(service)) return;
   throw new SpinError('service-not-found', `${record.id} has no service ${JSON.stringify(service)}`, {
-    hint: didYouMean(service, known) ?? `it has ${known.join(', ')}`,
+    hint: didYouMean(service, known) ?? (known.length === 0 ? `spin adopt ${record.id} -f FILE` : `it has ${known.join(', ')}`),
   });
 }

@@ -98,6 +98,25 @@ describe('adopting a spin whose record is lost', () => {
     expect(place.world.at()).toEqual([]);
   });
 
+  it('is given its spec by a second one, and then goes on where it was', async () => {
+    await bringUp();
+    const made = [...place.world.made];
+    await loseTheRecord();
+    const bare = await place.run(adopt(app(), { id: 'shop' }));
+    expect(bare.withSpec).toBe(false);
+    await expect(place.run(adopt(app(), { id: 'shop' }))).rejects.toMatchObject({
+      code: 'change-refused',
+      hint: expect.stringContaining('spin adopt shop -f FILE'),
+    });
+    const { record } = (await place.store.read(SHOP)) ?? expect.fail();
+    expect(await place.run(adopt(app(), { id: 'shop', file: '-' }))).toMatchObject({ withSpec: true, resources: bare.resources });
+    expect((await place.store.read(SHOP))?.record.trace).toBe(record.trace);
+    await bringUp();
+    expect(place.world.made).toEqual(made);
+    expect(await bringUp()).toMatchObject({ result: 'unchanged' });
+    await expect(place.run(adopt(app(), { id: 'shop', file: '-' }))).rejects.toMatchObject({ hint: 'spin status shop' });
+  });
+
   it('takes over what another state location owns only when it is agreed to', async () => {
     await bringUp();
     await loseTheRecord();

@@ -8,6 +8,12 @@ import { cutLine, fold } from '../text/width.ts';
 import { span } from '../text/time.ts';
 import { deadlineLine, endpointRows, faultLines, lines, paragraphs, stateStyle, stateText } from './parts.ts';
 
+/** Of a spin that was adopted from its tags nobody knows it. */
+function specLine({ id, specFile }: StatusOutcome): string {
+  if (specFile === '') return `unknown: spin adopt ${id} -f FILE`;
+  return specFile === '-' ? 'standard input' : specFile;
+}
+
 /** One spin whole: what was written down beside what is seen now. */
 export function viewStatus(outcome: StatusOutcome, page: Page): string {
   const { style } = page;
@@ -16,7 +22,7 @@ export function viewStatus(outcome: StatusOutcome, page: Page): string {
     ...endpointRows(outcome.endpoints, style),
     ['deadline', deadlineLine(outcome.deadline, outcome.enforcers, page)],
     ['price', `${formatMoney(outcome.hourly)} per hour, ${formatMoney(outcome.costSoFar)} so far`],
-    ['spec', outcome.specFile === '-' ? 'standard input' : outcome.specFile],
+    ['spec', specLine(outcome)],
     ...(leaseHolder === undefined ? [] : [['busy', leaseHolder] as const]),
     ...(page.verbose ? [['incarnation', outcome.incarnation] as const] : []),
   ];
