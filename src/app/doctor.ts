@@ -10,7 +10,7 @@ import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DoctorOutcome } from './outcomes.ts';
 import { namesInUse } from './providers.ts';
-import { loadRequest } from './spec-request.ts';
+import { specHere } from './spec-request.ts';
 
 const LOW_SPACE_BYTES = 200e6;
 
@@ -82,6 +82,7 @@ async function recordChecks(app: App): Promise<readonly Check[]> {
 
 /** The preflight of an empty spec: what a provider needs whatever is asked of it. One that cannot be asked is a check that fails. */
 async function providerChecks(app: App): Promise<readonly Check[]> {
+  // Its `up` may have said to call the doctor.
   const here = await specHere(app);
   const inUse = await namesInUse(app).catch((): ReadonlySet<string> => new Set(app.providers));
   const checks: Check[] = [];
@@ -121,15 +122,4 @@ async function preflight(app: App, name: string, here: Pick<Spec, 'provider' | '
   const place = here?.provider === name && here.region !== undefined ? { place: { region: here.region } } : {};
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   return provider.preflight({ ...spin, ...place }, buildPlan(spec, provider), call);
-}
-
-/** The spec in this folder, whose `up` may have said to call the doctor. Of one that cannot be read, `plan` says why. */
-async function specHere(app: App): Promise<Spec | undefined> {
-  try {
-    return (await loadRequest(app, {})).spec;
-  } catch (thrown) {
-    app.signal.throwIfAborted();
-    if (isSpinError(thrown)) return undefined;
-    throw thrown;
-  }
 }

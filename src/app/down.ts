@@ -4,21 +4,18 @@ import { isKept } from '../core/tags.ts';
 import type { Known, NanoUsd } from '../core/money.ts';
 import { costOfIntervals, intervalsOf } from '../cost/intervals.ts';
 import { hasToEvacuate, runEvacuation } from '../lifecycle/evacuate.ts';
-import { dissolve, leftBehind } from '../lifecycle/dissolve.ts';
+import { dissolve } from '../lifecycle/dissolve.ts';
 import { turnedDown } from '../lifecycle/release.ts';
 import type { Work } from '../lifecycle/work.ts';
-import { Fault } from '../providers/fault.ts';
-import type { Found, Unasked } from '../providers/provider.ts';
+import type { Found } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
-import { growingPauses, proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
-import { isOurs, ownedByOthers, ownerNamed } from './cloud.ts';
+import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
+import { ownedByOthers, ownerNamed } from './cloud.ts';
 import type { App } from './context.ts';
-import { silent } from './emitter.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
-import { providersInReach } from './providers.ts';
 import { requestedId } from './spec-request.ts';
-import { problemsOf } from './unasked.ts';
+import { releaseUnrecorded } from './unrecorded.ts';
 import { begin, takeLease, waiting } from './work-on.ts';
 
 export interface DownRequest {
@@ -182,7 +179,7 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
     },
     ...waiting(request.wait),
   });
-  if (session === undefined) return releaseUnrecorded(app, id, request.incarnation);
+  if (session === undefined) return releaseUnrecorded(app, { id, incarnation: request.incarnation, file: request.file });
   try {
     const { record } = session;
     if (request.incarnation !== undefined && request.incarnation !== record.incarnation) return absent;
@@ -266,78 +263,4 @@ async function noteFailure(work: Work, thrown: unknown): Promise<void> {
   work.call.emit({ type: 'spin.failed', fault: failure });
   // The failure that is being reported matters more than one of noting it.
   await work.session.update((record) => ({ ...record, failure, updatedAt: work.call.clock.now() })).catch(() => undefined);
-}
-
-/** No record: the providers' own inventories say whether something of this ID is there, and it is deleted by its tags. */
-async function releaseUnrecorded(app: App, id: SpinId, incarnation: string | undefined): Promise<DownResult> {
-  const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const began = app.clock.now();
-  let deadline = began + proofTimeout([]);
-  const pauses = growingPauses();
-  let reclaimed = 0;
-  const unasked = new Set<string>();
-  for (const { provider, inUse } of await providersInReach(app)) {
-    for (;;) {
-      const problems: Unasked[] = [];
-      // Whoever made it may have had another config: without a record nobody knows what there can be of it.
-      const scope = { id, beyond: (one: Unasked) => void problems.push(one) };
-      const listed = await provider.inventory(scope, call).catch((thrown: unknown) => {
-        // Nobody said that it is used: that it cannot be asked is told, and hinders nothing.
-        if (inUse || !(thrown instanceof Fault)) throw thrown;
-        unasked.add(`${provider.name}: ${thrown.message}`);
-        return [];
-      });
-      for (const problem of problemsOf(problems)) unasked.add(`${provider.name}: ${problem}`);
-      // After the listing: what an `up` began meanwhile is in the store by then, and not ours to delete.
-      const live = (await app.store.read(id))?.record.incarnation;
-      const found = listed.filter(
-        (thing) => thing.incarnation !== live && (incarnation === undefined || thing.incarnation === incarnation),
-      );
-      if (found.length === 0) break;
-      // What a database held back goes when that has gone.
-      deadline = Math.max(deadline, began + proofTimeout(found));
-      if (app.clock.now() >= deadline) throw leftBehind(id, found);
-      reclaimed = Math.max(reclaimed, countOf(found));
-      await provider.reclaim(found, call).catch((thrown: unknown) => {
-        // Such as a disk whose machine is still going: the next look tells.
-        if (!(thrown instanceof Fault) || !thrown.passes) throw thrown;
-      });
-      await app.clock.sleep(pauses.next().value, app.signal);
-    }
-  }
-  const others = reclaimed === 0 && incarnation === undefined ? await foundWithOthers(app, id, unasked) : [];
-  const result = reclaimed === 0 ? 'absent' : 'released';
-  return {
-    id,
-    result,
-    left: [],
-    releasedResources: reclaimed,
-    secretsDestroyed: 0,
-    ...(unasked.size === 0 ? {} : { unasked: [...unasked] }),
-    ...(others.length === 0 ? {} : { others }),
-  };
-}
-
-/** Who has nothing of a spin must not be told that it is gone where another state location has it. */
-async function foundWithOthers(app: App, id: SpinId, unasked: Set<string>): Promise<readonly string[]> {
-  const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const others: string[] = [];
-  for (const { provider } of await providersInReach(app)) {
-    if (provider.elsewhere !== true) continue;
-    try {
-      const found = await provider.inventory({ id, everyone: true }, call);
-      const theirs = found.filter((thing) => !isOurs(app, thing));
-      const [first] = theirs;
-      if (first !== undefined)
-        others.push(`${ownerNamed(first)} has ${theirs.length} thing(s) of it on ${provider.name}; spin adopt ${id} takes it over`);
-    } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      unasked.add(`${provider.name}: ${thrown.message}`);
-    }
-  }
-  return others;
-}
-
-function countOf(found: readonly Found[]): number {
-  return new Set(found.map((thing) => thing.resource || thing.what)).size;
 }

@@ -155,14 +155,17 @@ export interface AdoptOutcome {
 
 export interface DownResult {
   readonly id: string;
-  /** `kept`: its keep tag holds it against `--all` and `--tag`, or its deadline was moved; nothing was done. */
-  readonly result: 'released' | 'absent' | 'kept' | 'failed';
+  /**
+   * `kept`: its keep tag holds it against `--all` and `--tag`, or its deadline was moved; nothing was done.
+   * `unknown`: nothing of it was seen, and a provider could not be asked.
+   */
+  readonly result: 'released' | 'absent' | 'unknown' | 'kept' | 'failed';
   /** Proven by an empty inventory. */
   readonly left: readonly string[];
-  /** Providers that could not be asked whether they have something of it, or not for everything, with the reason; the config speaks of none of that. */
+  /** Providers that could not be asked whether they have something of it; nobody said that they are used. */
+  readonly unlisted?: readonly string[];
+  /** Who could not be asked, or not for everything, with the reason; the config speaks of none of that. */
   readonly unasked?: readonly string[];
-  /** Whose it is where this state location has nothing of it and another one has, with what to type. */
-  readonly others?: readonly string[];
   readonly releasedResources: number;
   readonly secretsDestroyed: number;
   readonly timings?: Timings;

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../core/ids.ts';
 import type { Place, Provider } from '../providers/provider.ts';
 import type { App } from './context.ts';
+import { specHere } from './spec-request.ts';
 
 /** A provider that may have things of ours, and where spins live in it by their records. */
 export interface InUse {
@@ -21,9 +22,17 @@ export async function providersInUse(app: App): Promise<readonly InUse[]> {
   });
 }
 
-/** Also those that only the environment speaks of: for a question that goes beyond the records, after they were lost. */
-export async function providersInReach(app: App): Promise<readonly { readonly provider: Provider; readonly inUse: boolean }[]> {
-  const used = await namesInUse(app);
+/**
+ * Also that of the spec at hand, which is in use, and those that only the environment speaks of: for a question that goes beyond the
+ * records, after they were lost.
+ * @param file the spec, where it is not the one in the working directory
+ */
+export async function providersInReach(
+  app: App,
+  file?: string,
+): Promise<readonly { readonly provider: Provider; readonly inUse: boolean }[]> {
+  const here = await specHere(app, file);
+  const used = new Set([...(await namesInUse(app)), ...(here === undefined ? [] : [here.provider])]);
   const providers = await load(app, new Set([...used, ...app.reachable]));
   return providers.map((provider) => ({ provider, inUse: used.has(provider.name) }));
 }

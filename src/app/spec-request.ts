@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import { SpinError, systemCode } from '../core/errors.ts';
+import { isSpinError, SpinError, systemCode } from '../core/errors.ts';
 import type { SpinId } from '../core/ids.ts';
 import { parseSpinId } from '../core/ids.ts';
 import type { LoadedSpec } from '../spec/load.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { App } from './context.ts';
 import { durationOf } from './durations.ts';
 
@@ -65,6 +66,19 @@ export async function requestedId(app: App, id: string | undefined, file?: strin
   } catch (thrown) {
     if (file !== undefined || !(thrown instanceof SpinError) || thrown.code !== 'spec-not-found') throw thrown;
     throw new SpinError('usage', 'no spin ID was given, and there is no spin.yaml here that names one', { hint: 'spin ls' });
+  }
+}
+
+/** The spec at hand, by its file or in the working directory. Of one that cannot be read, `plan` says why. */
+export async function specHere(app: App, file?: string): Promise<Spec | undefined> {
+  // Standard input can be read but once, and was.
+  if (file === '-') return undefined;
+  try {
+    return (await loadRequest(app, file === undefined ? {} : { file })).spec;
+  } catch (thrown) {
+    app.signal.throwIfAborted();
+    if (isSpinError(thrown)) return undefined;
+    throw thrown;
   }
 }
 

@@ -76,7 +76,7 @@ export const ERROR_CODES = {
   'release-failed': { exit: EXIT.failed, meaning: 'Something could not be proven gone.', hint: 'spin down ID' },
   'partly-done': {
     exit: EXIT.partial,
-    meaning: 'Some spins of a command that names several failed, or a sweep could not ask a provider what is there.',
+    meaning: 'Some spins of a command that names several failed, or a provider could not be asked what is there.',
   },
   timeout: { exit: EXIT.failed, meaning: 'A wait reached its deadline.', hint: 'spin status ID' },
   'keeper-unreachable': { exit: EXIT.failed, meaning: 'The keeper of a local spin does not answer.', hint: 'spin up' },

@@ -1,4 +1,7 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { adopt } from '../../src/app/adopt.ts';
 import { lsCloud } from '../../src/app/cloud.ts';
 import { credentials } from '../../src/app/credentials.ts';
@@ -234,8 +237,13 @@ describe('a spin that another state location took over', () => {
     expect(await place.run(down(app({ stateTag: 'state' }), { ids: ['shop'] }))).toMatchObject({
       spins: [
         {
-          result: 'absent',
-          others: ['another state location (theirs, owner ada) has 5 thing(s) of it on fake; spin adopt shop takes it over'],
+          result: 'failed',
+          left: expect.arrayContaining(['fake service.web@1']),
+          error: {
+            code: 'release-failed',
+            message: expect.stringMatching(/^shop belongs to another state location \(theirs, owner ada\), and was left alone: /),
+            hint: 'spin adopt shop',
+          },
         },
       ],
     });
@@ -326,7 +334,7 @@ describe('a down without a record', () => {
     const elsewhere = { ...app(), providers: [], reachable: ['fake'] };
     place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
     expect(await place.run(down(elsewhere, { ids: ['shop'] }))).toMatchObject({
-      spins: [{ result: 'absent', unasked: ['fake: the token is expired'] }],
+      spins: [{ result: 'unknown', unlisted: ['fake'], unasked: ['fake: the token is expired'] }],
     });
     expect(await place.run(down(elsewhere, { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'released', left: [] }] });
     expect(place.world.at()).toEqual([]);
@@ -343,10 +351,30 @@ describe('a down without a record', () => {
       spins: [{ result: 'released', unasked: ['fake: routes in here: may not list'] }],
     });
     expect(place.world.at().filter(({ kind }) => kind !== 'route')).toEqual([]);
+    const [again] = (await place.run(down(app(), { ids: ['shop'] }))).spins;
+    expect(again).toMatchObject({ result: 'absent', unasked: ['fake: routes in here: may not list'] });
+    expect(again?.unlisted).toBeUndefined();
   });
 
-  it('fails where a provider that is in use cannot be asked', async () => {
-    place.world.fail('inventory', new Fault('denied', 'ExpiredToken', 'the token is expired'));
+  it('fails where a provider that is in use cannot be asked, by config, record or the spec at hand', async () => {
+    const expired = new Fault('denied', 'ExpiredToken', 'the token is expired');
+    place.world.fail('inventory', expired);
     expect(await place.run(down(app(), { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'failed' }] });
+    const cwd = await mkdtemp(join(tmpdir(), 'spin-cloud-'));
+    onTestFinished(() => rm(cwd, { recursive: true }));
+    await writeFile(join(cwd, 'spin.yaml'), SPEC);
+    place.world.fail('inventory', expired);
+    expect(await place.run(down({ ...app({ cwd }), providers: [] }, { ids: ['shop'] }))).toMatchObject({ spins: [{ result: 'failed' }] });
+  });
+
+  it('ends what is of this state location, and leaves alone what is of another', async () => {
+    await bringUp();
+    await loseTheRecord();
+    const theirs = place.world.one('service.db');
+    theirs.tags = { ...theirs.tags, [OWNED.state]: 'of-another' };
+    expect(await place.run(down(app({ stateTag: 'state' }), { ids: ['shop'] }))).toMatchObject({
+      spins: [{ result: 'failed', left: ['fake service.db@1'] }],
+    });
+    expect(place.world.at()).toEqual([theirs]);
   });
 });

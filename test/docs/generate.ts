@@ -11,7 +11,7 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'Done.',
   failed: 'Failed.',
   usage: 'The command line, the spec or the config is wrong; nothing was touched.',
-  partial: 'Of several spins, some failed.',
+  partial: 'Of several spins, some failed; or a provider could not be asked what is there.',
   leaseHeld: 'Another process holds the lease, or took it over.',
   declined: 'Somebody said no, nobody could be asked, or a guardrail refused.',
   internal: 'A bug in spin. Please report it.',

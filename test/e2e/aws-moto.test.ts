@@ -157,8 +157,11 @@ describeWithMoto('the whole of spin', (world) => {
       // Nothing was made, and nothing written down.
       expect(await living()).toEqual(first);
       expect((await other.json<LsOutcome>(['ls'])).result.spins).toEqual([]);
-      // To end what is another's is not for a machine that has no record of it, and a sweep leaves it alone.
-      expect((await other.json(['down', 'shop', '--yes'])).result).toMatchObject({ spins: [{ result: 'absent' }] });
+      // To end what is another's is not for a machine that has no record of it, which says so, and a sweep leaves it alone.
+      expect(await other.json(['down', 'shop', '--yes'])).toMatchObject({
+        exit: 1,
+        error: { code: 'release-failed', message: expect.stringContaining('another state location'), hint: 'spin adopt shop' },
+      });
       await other.ok(['gc', '--yes', '--grace', '0s'], { env: { SPIN_PROVIDER: 'aws' } });
       expect(await living()).toEqual(first);
 

@@ -213,13 +213,19 @@ test('a sweep finds the schedule of a colleague whose config names a role for it
   expect(second.stdout).toMatch(/reclaimed[^]*not asked: aws: routes in us-east-1: .*DescribeTargetGroups/);
 });
 
-test('a sweep that could not ask a cloud at all does not end as if it were done', async () => {
+test('what could not ask a cloud at all does not end as if it were done', async () => {
   const { here, ec2 } = await awsProject({}, { SPIN_PROVIDER: 'aws' });
   await ec2.script({ action: 'DescribeInstances', fault: 'denied', times: 'always' });
   const swept = await here.run(['gc', '--yes', '--quiet']);
   expect(swept).toMatchObject({ code: 3, stdout: '' });
   expect(swept.stderr).toMatch(/^error\[partly-done\]: not all could be asked what is there: aws: .*DescribeInstances/);
   expect(await here.json(['gc', '--dry-run'])).toMatchObject({ ok: false, error: { code: 'partly-done' }, result: { unlisted: ['aws'] } });
+
+  // The config speaks of it: that is a failure, and where only the environment does, it is not known.
+  expect(await here.run(['down', 'gone', '--yes'])).toMatchObject({ code: 1 });
+  const down = await here.run(['down', 'gone', '--yes', '--quiet'], { env: { SPIN_PROVIDER: 'local' } });
+  expect(down).toMatchObject({ code: 3, stdout: '' });
+  expect(down.stderr).toMatch(/^error\[partly-done\]: not all could be asked what is left of gone: aws: .*DescribeInstances/);
 });
 
 test('down is done where AWS denies to touch what is gone, as it does where a policy goes by tags', async () => {

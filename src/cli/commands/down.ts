@@ -44,11 +44,11 @@ export const down: Command = {
   },
 };
 
-/** None failed: no problem. The only one asked for failed: its own. Some of many: partly done. */
+/** All is known to be gone: no problem. The only one asked for failed: its own. Some of many, or a provider that could not be asked: partly done. */
 function problemOf({ spins }: DownOutcome): Problem | undefined {
   const failed = spins.filter((spin) => spin.result === 'failed');
   const [first] = failed;
-  if (first === undefined) return undefined;
+  if (first === undefined) return blindness(spins);
   if (spins.length === 1) {
     return {
       code: codeOf(first.error?.code),
@@ -63,6 +63,21 @@ function problemOf({ spins }: DownOutcome): Problem | undefined {
     code: 'partly-done',
     message: `${failed.length} of ${spins.length} spins could not be taken down: ${names}`,
     hint: `spin down ${first.id}`,
+  };
+}
+
+/** A provider that could not be asked at all must not look like one that has nothing. */
+function blindness(spins: DownOutcome['spins']): Problem | undefined {
+  const blind = spins.filter(({ unlisted }) => unlisted !== undefined);
+  if (blind.length === 0) return undefined;
+  const why = blind.flatMap(({ unlisted = [], unasked = [] }) =>
+    unasked.filter((line) => unlisted.some((provider) => line.startsWith(`${provider}: `))),
+  );
+  const names = blind.map(({ id }) => id).join(', ');
+  return {
+    code: 'partly-done',
+    message: `not all could be asked what is left of ${names}: ${[...new Set(why)].join('; ')}`,
+    hint: 'spin doctor',
   };
 }
 

@@ -7,14 +7,7 @@ import { lines, plural } from './parts.ts';
 /** One line per spin, and below a failed one what is left of it. */
 export function viewDown({ spins }: DownOutcome, page: Page): string {
   if (spins.length === 0) return 'No spin to take down.';
-  return lines(
-    spins.flatMap((spin) => [
-      lineOf(spin, page, spins.length === 1),
-      ...leftOf(spin, page),
-      ...unaskedOf(spin, page),
-      ...othersOf(spin, page),
-    ]),
-  );
+  return lines(spins.flatMap((spin) => [lineOf(spin, page, spins.length === 1), ...leftOf(spin, page), ...unaskedOf(spin, page)]));
 }
 
 /** Of an only spin, the error that follows says why it failed. */
@@ -25,10 +18,16 @@ function lineOf(spin: DownResult, { style }: Page, only: boolean): string {
       const secrets = spin.secretsDestroyed === 0 ? '' : `, ${plural(spin.secretsDestroyed, 'secret')} destroyed`;
       const time = spin.timings === undefined ? '' : ` in ${took(spin.timings.totalMs)}`;
       const cost = spin.cost === undefined ? '' : `; it cost ${formatMoney(spin.cost)}`;
-      return `${style.green('✔')} ${id} is gone${time}: ${plural(spin.releasedResources, 'resource')} released${secrets}, nothing left${cost}`;
+      const released = `${plural(spin.releasedResources, 'resource')} released${secrets}`;
+      if (spin.unasked !== undefined) return `${style.yellow('!')} ${id}: ${released}; not all could be asked what else is left`;
+      return `${style.green('✔')} ${id} is gone${time}: ${released}, nothing left${cost}`;
     }
     case 'absent':
-      return `${style.green('✔')} ${id} was not there: nothing of it is ${spin.others === undefined ? 'left' : 'ours'}`;
+      return spin.unasked === undefined
+        ? `${style.green('✔')} ${id} was not there: nothing of it is left`
+        : `${style.yellow('!')} ${id} was not seen; not all could be asked what is left of it`;
+    case 'unknown':
+      return `${style.yellow('!')} ${id} was not seen; whether anything of it is left is not known`;
     case 'kept':
       return `${style.dim('–')} ${id} is held by its keep tag: name it to take it down`;
     case 'failed':
@@ -43,10 +42,6 @@ function failureOf({ error }: DownResult): string {
 
 function unaskedOf({ unasked = [] }: DownResult, { style }: Page): readonly string[] {
   return unasked.map((why) => style.yellow(`    not asked: ${why}`));
-}
-
-function othersOf({ others = [] }: DownResult, { style }: Page): readonly string[] {
-  return others.map((whose) => style.yellow(`    ${whose}`));
 }
 
 function leftOf({ left }: DownResult, { style }: Page): readonly string[] {

@@ -168,18 +168,25 @@ describe('the view of down', () => {
     expect(viewDown({ spins }, page)).toBe('✖ stuck could not be proven gone\n    left: process 4711 (node server.js)');
   });
 
-  it('says whose a spin is that is not ours, and that it was not even tried', () => {
-    const [some] = sample.down.spins.filter(({ id }) => id === 'gone');
-    const others = ['another state location (theirs) has 2 thing(s) of it on aws; spin adopt gone takes it over'];
-    expect(viewDown({ spins: some === undefined ? [] : [{ ...some, others }] }, page)).toMatchInlineSnapshot(`
-      "✔ gone was not there: nothing of it is ours
-          another state location (theirs) has 2 thing(s) of it on aws; spin adopt gone takes it over"
-    `);
+  it('says of a spin of others that it was not even tried', () => {
     const refused = sample.down.spins.map((spin) => ({
       ...spin,
       ...(spin.error && { left: [], error: { code: 'change-refused', message: 'it is theirs' } }),
     }));
     expect(viewDown({ spins: refused }, page)).toContain('✖ stuck was not taken down: it is theirs');
+  });
+
+  it('claims nothing where not all could be asked', () => {
+    const seen = { id: 'gone', left: [], releasedResources: 2, secretsDestroyed: 0, unasked: ['aws: it does not answer'] };
+    const spins = (['absent', 'unknown', 'released'] as const).map((result) => ({ ...seen, result }));
+    expect(viewDown({ spins }, page)).toMatchInlineSnapshot(`
+      "! gone was not seen; not all could be asked what is left of it
+          not asked: aws: it does not answer
+      ! gone was not seen; whether anything of it is left is not known
+          not asked: aws: it does not answer
+      ! gone: 2 resources released; not all could be asked what else is left
+          not asked: aws: it does not answer"
+    `);
   });
 
   it('has one line per spin, and below a failed one what is left', () => {
