@@ -18,8 +18,7 @@ export interface Sighting {
 
 export interface Sightings {
   readonly seen: readonly Sighting[];
-  /** Providers that could not be asked, or not for everything, with the reason. */
-  readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
+  readonly unlisted: CloudLsOutcome['unlisted'];
 }
 
 /** What a provider does not say is ours: it has but the things of this state location. */
@@ -47,14 +46,14 @@ export function ownerNamed({ tags }: Found): string {
 export async function sightings(app: App, id?: SpinId): Promise<Sightings> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const seen: Sighting[] = [];
-  const unlisted: { provider: string; problem: string }[] = [];
+  const unlisted: CloudLsOutcome['unlisted'][number][] = [];
   for (const { provider } of await providersInReach(app)) {
     const unasked: Unasked[] = [];
     // Of one spin, to adopt it, only what this config can go on with; of all of them, whatever there is.
     const scope = { everyone: true, ...(id === undefined ? { beyond: (one: Unasked) => void unasked.push(one) } : { id }) };
     try {
       const found = await provider.inventory(scope, call);
-      unlisted.push(...problemsOf(unasked).map((problem) => ({ provider: provider.name, problem })));
+      unlisted.push(...problemsOf(unasked).map((problem) => ({ provider: provider.name, problem, inPart: true as const })));
       for (const [first, ...others] of Map.groupBy(found, (thing) => `${thing.id}/${thing.incarnation}`).values())
         if (first !== undefined) seen.push({ provider, found: [first, ...others] });
     } catch (thrown) {

@@ -135,7 +135,8 @@ export interface CloudSpin {
 
 export interface CloudLsOutcome {
   readonly spins: readonly CloudSpin[];
-  readonly unlisted: readonly { readonly provider: string; readonly problem: string }[];
+  /** Providers that could not be asked, with the reason; `inPart`: asked, but not for everything. */
+  readonly unlisted: readonly { readonly provider: string; readonly problem: string; readonly inPart?: true }[];
 }
 
 export interface AdoptOutcome {

@@ -221,6 +221,13 @@ test('what could not ask a cloud at all does not end as if it were done', async 
   expect(swept.stderr).toMatch(/^error\[partly-done\]: not all could be asked what is there: aws: .*DescribeInstances/);
   expect(await here.json(['gc', '--dry-run'])).toMatchObject({ ok: false, error: { code: 'partly-done' }, result: { unlisted: ['aws'] } });
 
+  const listed = await here.run(['ls', '--cloud']);
+  expect(listed).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/^Nothing of a spin was seen\.\nnot asked: aws: .*DescribeInstances/),
+  });
+  expect(listed.stderr).toMatch(/^error\[partly-done\]: not all could be asked what is there: aws: .*DescribeInstances/);
+
   // The config speaks of it: that is a failure, and where only the environment does, it is not known.
   expect(await here.run(['down', 'gone', '--yes'])).toMatchObject({ code: 1 });
   const down = await here.run(['down', 'gone', '--yes', '--quiet'], { env: { SPIN_PROVIDER: 'local' } });

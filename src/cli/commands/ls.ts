@@ -1,5 +1,7 @@
+import type { CloudLsOutcome } from '../../app/outcomes.ts';
+import { rowOf } from '../../core/error-codes.ts';
 import { SpinError } from '../../core/errors.ts';
-import { type Command, given, result } from '../command.ts';
+import { type Command, type Problem, given, result } from '../command.ts';
 import { OWNER_FILTER, TAG_FILTER, filters } from '../options.ts';
 
 export const ls: Command = {
@@ -32,7 +34,13 @@ export const ls: Command = {
         throw new SpinError('usage', '--cloud lists what providers have, which has no state and is not filtered', {
           hint: 'spin ls --cloud',
         });
-      return result(await lsCloud(app), viewCloud, { brief: ({ spins }) => spins.map((spin) => spin.id).join('\n') });
+      const outcome = await lsCloud(app);
+      const problem = problemOf(outcome);
+      return result(outcome, viewCloud, {
+        brief: ({ spins }) => spins.map((spin) => spin.id).join('\n'),
+        exit: problem === undefined ? 0 : rowOf(problem.code).exit,
+        problem,
+      });
     }
     const [{ ls: run }, { viewLs }] = await Promise.all([import('../../app/ls.ts'), import('../views/ls.ts')]);
     const outcome = await run(app, { ...filters(input), ...given({ state: input.text('only') }) });
@@ -40,3 +48,10 @@ export const ls: Command = {
     return result(outcome, (clean, page) => viewLs(clean, page, wide), { brief: ({ spins }) => spins.map((spin) => spin.id).join('\n') });
   },
 };
+
+/** A provider that could not be asked at all must not look like one that has nothing. */
+function problemOf({ unlisted }: CloudLsOutcome): Problem | undefined {
+  const blind = unlisted.filter(({ inPart }) => inPart !== true).map(({ provider, problem }) => `${provider}: ${problem}`);
+  if (blind.length === 0) return undefined;
+  return { code: 'partly-done', message: `not all could be asked what is there: ${blind.join('; ')}`, hint: 'spin doctor' };
+}

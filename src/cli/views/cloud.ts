@@ -7,7 +7,8 @@ import { lines } from './parts.ts';
 /** What the providers have, by tags alone. */
 export function viewCloud({ spins, unlisted }: CloudLsOutcome, page: Page): string {
   const blind = unlisted.map(({ provider, problem }) => `${page.style.red('not asked:')} ${provider}: ${problem}`);
-  if (spins.length === 0) return lines(['No provider has anything of a spin.', ...blind]);
+  const none = blind.length === 0 ? 'No provider has anything of a spin.' : 'Nothing of a spin was seen.';
+  if (spins.length === 0) return lines([none, ...blind]);
   return lines([columns(spins, columnsOf(page), page), ...blind]);
 }
 

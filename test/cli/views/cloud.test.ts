@@ -40,7 +40,7 @@ describe('the view of what providers have', () => {
 
   it('never takes a provider that could not be asked for an empty one', () => {
     expect(viewCloud({ spins: [], unlisted: [{ provider: 'aws', problem: 'the token is expired' }] }, page)).toBe(
-      'No provider has anything of a spin.\nnot asked: aws: the token is expired',
+      'Nothing of a spin was seen.\nnot asked: aws: the token is expired',
     );
   });
 });
