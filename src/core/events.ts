@@ -60,6 +60,11 @@ export const EVENTS = {
     level: 'detail',
     meaning: 'The cloud refused a request for being one too many, and it is sent again; data.action names it.',
   },
+  'provider.retried': {
+    phase: 'provision',
+    level: 'warning',
+    meaning: 'A provider still fails to do what it was asked for, and is asked again; fault says why, once for each reason.',
+  },
   'spin.ready': { phase: 'serve', level: 'step', meaning: 'Every resource of the plan is ready.' },
   'spin.unchanged': { phase: 'serve', level: 'step', meaning: 'The spin already was what the spec asks for.' },
   'spin.failed': { phase: 'serve', level: 'warning', meaning: 'The command on the spin failed; fault holds the class.' },

@@ -6,6 +6,9 @@ import { ReleaseTree } from './release.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
 
+/** Retries of the proof are about no resource. */
+const RELEASE = { phase: 'release' } as const;
+
 /**
  * Releases every resource of the record in reverse graph order, and then proves by the provider's own inventory
  * that nothing of the spin is left, whatever the record knew.
@@ -37,12 +40,12 @@ export async function proveEmpty(work: Work): Promise<void> {
   const pauses = growingPauses();
   for (;;) {
     call.signal.throwIfAborted();
-    const found = await withRetries(work, deadline, () => listed(work));
+    const found = await withRetries(work, deadline, () => listed(work), RELEASE);
     if (found.length === 0) return;
     // What a database held back goes when that has gone.
     deadline = Math.max(deadline, began + proofTimeout(found));
     if (call.clock.now() >= deadline) throw leftBehind(id, found);
-    await withRetries(work, deadline, () => provider.reclaim(found, call));
+    await withRetries(work, deadline, () => provider.reclaim(found, call), RELEASE);
     await provider.nextChange(spinOf(session.record), pauses.next().value, call);
   }
 }

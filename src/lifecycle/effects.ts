@@ -1,5 +1,5 @@
 import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
-import type { FaultNote } from '../core/events.ts';
+import type { EventBody, FaultNote } from '../core/events.ts';
 import { canonicalJson } from '../core/ids.ts';
 import type { Phase } from '../core/phases.ts';
 import type { ResourceKind } from '../plan/plan.ts';
@@ -27,6 +27,8 @@ export class ResourceFailure extends Error {
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
+/** A fault that passes sooner is no news: what was made a moment ago is often not shown yet. */
+const TELL_AFTER_MS = 2_000;
 
 /** NotFound this soon after a create means *not yet*; later it means *gone*. */
 const CONSISTENCY_WINDOW_MS = 10_000;
@@ -130,7 +132,10 @@ export async function letGo(work: Work, watch: Watch, resource: ResourceRecord):
     let { runs } = releasing;
     while (stalled) {
       stalled = false;
-      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call));
+      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call), {
+        phase: 'release',
+        resource: resource.key,
+      });
       if (answer === 'absent') {
         // What is gone already may have been for long: it is paid for until it ended, not until that was noticed.
         if (runs !== undefined) runs = mergeRuns(runs, (await work.provider.observe([target], work.call)).get(target.key)?.runs);
@@ -214,7 +219,10 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
     const current = latest(work, resource);
     const request = { ...createRequestOf(work, current, bindingsOf(work.session.record, work.leaving)), firstAttempt };
     try {
-      return await withRetries(work, deadline, () => work.provider.create(request, work.call));
+      return await withRetries(work, deadline, () => work.provider.create(request, work.call), {
+        phase: phaseOf(resource.kind),
+        resource: resource.key,
+      });
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.kind !== 'capacity' || thrown.exhausted) throw thrown;
       const attempt = (current.attempt ?? 0) + 1;
@@ -225,11 +233,19 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
 }
 
 /**
- * Does what a provider is asked for, again with growing pauses where it is throttled or stumbles, until `deadline`.
+ * Does what a provider is asked for, again with growing pauses where it is throttled or stumbles, until `deadline`; why is told.
+ * @param about what is asked for, for the events
  * @throws Fault of the last try; SpinError `lease-lost`; the call's abort reason
  */
-export async function withRetries<T>(work: Work, deadline: number, effect: () => Promise<T>): Promise<T> {
-  const { clock, signal } = work.call;
+export async function withRetries<T>(
+  work: Work,
+  deadline: number,
+  effect: () => Promise<T>,
+  about: Pick<EventBody, 'phase' | 'resource'> = {},
+): Promise<T> {
+  const { clock, signal, emit } = work.call;
+  const began = clock.now();
+  const told = new Set<string>();
   for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
     signal.throwIfAborted();
     try {
@@ -239,6 +255,10 @@ export async function withRetries<T>(work: Work, deadline: number, effect: () =>
       // A provider that refuses our fencing number has seen a newer one: find out who took the lease.
       if (thrown.kind === 'conflict') await work.session.check();
       if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
+      if (clock.now() - began >= TELL_AFTER_MS && !told.has(thrown.message)) {
+        told.add(thrown.message);
+        emit({ type: 'provider.retried', ...about, fault: thrown.note() });
+      }
       await clock.sleep(pause, signal);
       // The pause was long enough to lose the lease in, and whoever lost it makes no call any more.
       await work.session.check();

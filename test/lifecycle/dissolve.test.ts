@@ -221,3 +221,23 @@ it('stops soon after an abort, and goes on from there', async () => {
   await next.dissolve();
   expect(next.world.at()).toEqual([]);
 });
+
+it('tells why it takes so long where a provider fails again and again, once for each reason, and not of what passes at once', async () => {
+  await stage.converge(SPEC);
+  const down = new Fault('transient', 'unreachable', 'nobody answers');
+  const away = new Fault('transient', 'unreachable', 'the name is not known');
+  stage.world.fail('release', down, { of: 'service.cron', times: 6 });
+  stage.world.fail('release', away, { of: 'service.cron', times: 3 });
+  stage.world.fail('release', down, { of: 'service.web', times: 2 });
+  stage.world.fail('inventory', down, { times: 6 });
+  await stage.dissolve();
+  expect(left()).toEqual([]);
+  const told = stage.events.filter(({ type }) => type === 'provider.retried');
+  const { message, class: cause } = down;
+  expect(told).toMatchObject([
+    { resource: 'service.cron@1', phase: 'release', fault: { class: cause, message } },
+    { resource: 'service.cron@1', phase: 'release', fault: away.note() },
+    { phase: 'release', fault: { class: cause, message } },
+  ]);
+  expect(told.at(-1)?.resource).toBeUndefined();
+});

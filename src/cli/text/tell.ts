@@ -23,6 +23,7 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
   'resource.failed': () => 'failed',
   'cloud.paced': ({ data, ms }) => `${fact(data, 'action') ?? 'a request'} waits${ms === undefined ? '' : ` ${took(ms)}`} for its turn`,
   'cloud.throttled': ({ data }) => `throttled: ${fact(data, 'action') ?? 'a request'} is sent again`,
+  'provider.retried': () => 'asked again',
   'spin.ready': (event) => `up${after(event)}`,
   'spin.unchanged': () => 'unchanged: it already is what the spec asks for',
   'spin.failed': () => 'failed',
