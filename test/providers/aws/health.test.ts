@@ -29,6 +29,25 @@ describe('the health of an instance', () => {
     expect(world.events.map(({ type }) => type)).toEqual(expect.arrayContaining(['instance.started', 'instance.healthy']));
   });
 
+  test('is told by another process only of machines that its service was not ready with', async () => {
+    const web = await webServer();
+    const world = await awsWorld({ ec2: HERE });
+    const service = await launch(world, world.service({ name: 'web', port: web.port, health: http({}) }));
+    const { handle } = await world.until(service, ({ state }) => state === 'running');
+    const told = () => world.events.splice(0).filter(({ instance }) => instance !== undefined);
+    expect(told().map(({ type, instance }) => `${instance} ${type}`)).toEqual(['web@1.1 instance.started', 'web@1.1 instance.healthy']);
+    const ready: Target = { ...service, ...(handle === undefined ? {} : { handle }) };
+    const look = async (target: Target) => (await world.another().observe([target], world.call)).get(target.key);
+    expect(await look(ready)).toMatchObject({ state: 'running' });
+    expect(told()).toEqual([]);
+    // One that is new beside it is news, as is all of a service that nobody saw ready.
+    await world.another().create({ ...service, count: 2 }, world.call);
+    await expect.poll(() => look({ ...ready, count: 2 })).toMatchObject({ state: 'running' });
+    expect([...new Set(told().map(({ instance }) => instance))]).toEqual(['web@1.2']);
+    await look({ ...service, count: 2 });
+    expect(told().map(({ instance }) => instance)).toContain('web@1.1');
+  });
+
   test('is lost only after as many failures as the spec says', async () => {
     const web = await webServer();
     const world = await awsWorld({ ec2: HERE });

@@ -33,7 +33,7 @@ const ASK_ITSELF_MS = 30_000;
  */
 export async function judge(region: Region, service: ServiceSpec, machine: Machine, wasReady: boolean, call: Call): Promise<Judged> {
   const said = await say(region, service, machine, wasReady, call);
-  tell(region, service, machine, said, call);
+  tell(region, service, machine, said, wasReady, call);
   const { good, failure, stalled, ...state } = said;
   const [host, port] = [addressOf(service, machine), portOf(service.port)];
   return {
@@ -122,12 +122,12 @@ function progress(lines: readonly ConsoleLine[]): string {
   return last === undefined ? 'waiting for its first line on the console' : `bootstrap: ${last.step} is done`;
 }
 
-/** What happened to the machine since it was judged last, as events; of a machine that came up long ago, nothing. */
-function tell(region: Region, service: ServiceSpec, machine: Machine, said: Said, call: Call): void {
+/** What happened to the machine since it was judged last, as events; of a machine that came up long ago, or for an earlier command, nothing. */
+function tell(region: Region, service: ServiceSpec, machine: Machine, said: Said, wasReady: boolean, call: Call): void {
   const about = { resource: machine.owner.resource, instance: instanceName(machine) };
   const now = call.clock.now();
   const news = region.consoles.news(machine);
-  if (now - machine.launchedAt > timeToHealth(service)) return;
+  if (wasReady || now - machine.launchedAt > timeToHealth(service)) return;
   for (const line of news) {
     if (!line.step.startsWith('bootstrap/')) continue;
     const ms = line.ms === undefined ? {} : { ms: line.ms };
