@@ -6,7 +6,7 @@ import { stateOf } from '../lifecycle/state.ts';
 import { bindingsOf, type Work } from '../lifecycle/work.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
-import { foldTimings, lastCommand } from '../telemetry/timings.ts';
+import { foldTimings, newestCommand } from '../telemetry/timings.ts';
 import type { App } from './context.ts';
 import type { PlannedChange, UpOutcome } from './outcomes.ts';
 
@@ -47,7 +47,7 @@ export async function outcomeOf(
     state: stateOf(record, now),
     ...facts,
     endpoints: endpointsOf(record),
-    timings: foldTimings(lastCommand(events)),
+    timings: foldTimings(newestCommand(events)),
     hourly,
     costSoFar: costOfIntervals(intervalsOf(record, now)),
     untilTtl: costOver(hourly, record.deadline - now),

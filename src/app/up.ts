@@ -95,7 +95,8 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
     // Nothing that runs is touched; what is known about it, such as its price, may be written down anew.
     await converge(work, decisions);
     await markReady(work);
-    call.emit({ type: 'spin.unchanged' });
+    if (moved.length === 0) call.emit({ type: 'spin.unchanged' });
+    else call.emit({ type: 'spin.ready', ms: call.clock.now() - errand.began });
     return outcomeOf(app, work, { ...facts, result: moved.length === 0 ? 'unchanged' : 'changed' });
   }
   if (request.detach === true) {

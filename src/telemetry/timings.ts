@@ -66,6 +66,16 @@ export function lastCommand(events: readonly SpinEvent[]): readonly SpinEvent[] 
   return commands.findLast((command) => command.some(({ type }) => CHANGES.has(type))) ?? commands.at(-1) ?? [];
 }
 
+/** The events of the newest command, whether it changed something or not; for who has the lease, those of its own. */
+export function newestCommand(events: readonly SpinEvent[]): readonly SpinEvent[] {
+  return events.slice(
+    Math.max(
+      0,
+      events.findLastIndex(({ type }) => type === 'spin.requested'),
+    ),
+  );
+}
+
 const ENDS: ReadonlySet<EventType> = new Set<EventType>(['spin.ready', 'spin.unchanged', 'spin.failed', 'spin.extended', 'spin.released']);
 const CHANGES: ReadonlySet<EventType> = new Set<EventType>([
   'resource.creating',

@@ -65,6 +65,23 @@ describe('up', () => {
     expect(place.world.calls.filter((call) => call.startsWith('create') || call.startsWith('release'))).toEqual([]);
   });
 
+  it('says how long it took itself, and nothing of an earlier command, where nothing that runs had to change', async () => {
+    place.world.delay('service.db', 5);
+    const first = await run(SPEC);
+    await place.clock.advance(HOUR);
+    place.events.length = 0;
+    const again = await run(SPEC);
+    expect(again).toMatchObject({ result: 'unchanged' });
+    expect(place.events.at(-1)?.type).toBe('spin.unchanged');
+    place.events.length = 0;
+    const moved = await run(SPEC, { owner: 'bob', tags: { a: 'b' } });
+    expect(moved).toMatchObject({ result: 'changed', warnings: ['the owner changed from ada to bob', 'the tags changed'] });
+    // Who reads along is not told that nothing changed, and then that something did.
+    expect(place.events.at(-1)).toMatchObject({ type: 'spin.ready', ms: moved.timings.totalMs });
+    for (const { timings } of [again, moved]) expect(timings.phases.map(({ phase }) => phase)).not.toContain('bootstrap');
+    expect(moved.timings.totalMs).toBeLessThan(first.timings.totalMs);
+  });
+
   it('touches only what changed', async () => {
     await run(SPEC);
     const { instances } = place.world.one('service.db');

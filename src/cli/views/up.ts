@@ -16,6 +16,8 @@ export function viewUp(outcome: UpOutcome, page: Page): string {
     return paragraphs([head, warningLines(outcome.warnings, style), `Follow it with: ${style.bold(`${page.self} events ${id} --follow`)}`]);
   }
   const changed = outcome.changes.filter((change) => change.action !== 'keep');
+  // A new owner or deadline alone moves nothing that takes time.
+  const moved = result !== 'unchanged' && (result !== 'changed' || changed.length > 0);
   const facts: (readonly [string, string])[] = [
     ['price', priceLine(outcome.hourly, outcome.untilTtl)],
     ...(outcome.costSoFar === 0 || result === 'created' ? [] : [['so far', formatMoney(outcome.costSoFar)] as const]),
@@ -26,7 +28,7 @@ export function viewUp(outcome: UpOutcome, page: Page): string {
     head,
     pairsOrNothing(endpointRows(outcome.endpoints, style), page),
     result === 'changed' ? changeTable(changed, page) : '',
-    result === 'unchanged' || timings.phases.length === 0 ? '' : waterfall(timings, page),
+    moved && timings.phases.length > 0 ? waterfall(timings, page) : '',
     pairs(facts, style),
     warningLines(outcome.warnings, style),
     lines([`End it with: ${style.bold(`${page.self} down ${id}`)}`]),

@@ -94,6 +94,13 @@ describe('the view of up', () => {
     expect(text).not.toContain('bootstrap');
   });
 
+  it('has no waterfall where only owner, tags or deadline changed', () => {
+    const kept = sample.up.changes.map((change) => ({ ...change, action: 'keep' as const }));
+    const text = viewUp({ ...sample.up, result: 'changed', changes: kept, warnings: ['the tags changed'] }, page);
+    expect(text).toMatch(/^web is up, changed in 610ms\n\n {2}web .*\n\n {2}price/);
+    expect(text).toContain('warning: the tags changed');
+  });
+
   it('shows what changed and why', () => {
     const changes = [{ ...sample.up.changes[0], action: 'replace' as const, reason: 'run changed' }];
     expect(viewUp({ ...sample.up, result: 'changed', changes: changes as typeof sample.up.changes }, page)).toMatch(
