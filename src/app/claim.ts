@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { InternalError, SpinError } from '../core/errors.ts';
 import { makeIncarnation, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
+import { Fault } from '../providers/fault.ts';
 import type { Place, Provider } from '../providers/provider.ts';
 import { showProblem } from '../spec/problems.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -34,7 +35,7 @@ export async function wantedBy(app: App, request: SpecRequest & { readonly resum
 
 /**
  * Takes the lease; what is expired or half taken down is first taken down to the end, so that one ID never means two lives.
- * @throws SpinError `lease-held`, `change-refused`, `release-failed`, `spec-invalid`, `limit-exceeded`
+ * @throws SpinError `lease-held`, `change-refused`, `release-failed`, `spec-invalid`, `limit-exceeded`, `preflight-failed`
  */
 export async function claim(
   app: App,
@@ -76,8 +77,18 @@ export async function claim(
   }
 }
 
-function locate(app: App, { spec }: Wanted, provider: Provider): Promise<Place> {
-  return provider.locate(spec, { clock: app.clock, signal: app.signal, emit: silent });
+/** @throws SpinError `preflight-failed` where it is the user's to mend, such as credentials; Fault */
+async function locate(app: App, { spec }: Wanted, provider: Provider): Promise<Place> {
+  try {
+    return await provider.locate(spec, { clock: app.clock, signal: app.signal, emit: silent });
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || (thrown.kind !== 'denied' && thrown.kind !== 'invalid')) throw thrown;
+    throw new SpinError('preflight-failed', thrown.message, {
+      cause: thrown,
+      data: { kind: thrown.kind, fault: thrown.note() },
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+    });
+  }
 }
 
 /** An old life that is expired, or half taken down; a tombstone makes room by itself. */

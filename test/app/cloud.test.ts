@@ -304,7 +304,14 @@ describe('where a spin lives', () => {
 
   it('that may not be worked in leaves no record', async () => {
     place.world.fail('locate', new Fault('denied', 'account-not-allowed', 'account 1 is not one of aws.accounts'));
-    await expect(bringUp()).rejects.toMatchObject({ kind: 'denied' });
+    await expect(bringUp()).rejects.toMatchObject({
+      code: 'preflight-failed',
+      message: 'account 1 is not one of aws.accounts',
+      data: { fault: { class: 'account-not-allowed' } },
+    });
+    const away = new Fault('transient', 'unreachable', 'nobody answers');
+    place.world.fail('locate', away);
+    await expect(bringUp()).rejects.toBe(away);
     expect((await place.store.list()).records).toEqual([]);
   });
 });
