@@ -88,7 +88,8 @@ function newDeadline(app: App, request: ExtendRequest, record: SpinRecord, now: 
       hint: `spin extend ${record.id} --by 2h`,
     });
   }
-  if (record.desired === 'down') throw new SpinError('change-refused', `${record.id} is being taken down`, { hint: 'spin status' });
+  if (record.desired === 'down')
+    throw new SpinError('change-refused', `${record.id} is being taken down`, { hint: `spin status ${record.id}` });
   const deadline = by !== undefined ? Math.max(record.deadline, now) + durationOf('--by', by) : now + durationOf('--ttl', ttl ?? '');
   const { maxTtlMs } = app.config.settings.limits;
   if (maxTtlMs !== undefined && deadline - now > maxTtlMs) {

@@ -266,7 +266,7 @@ async function reclaim(app: App, found: readonly Found[]): Promise<boolean> {
   for (const [name, ours] of Map.groupBy(found, (thing) => thing.provider)) {
     const provider = await app.provider(name);
     if (!(await untilAbsent(() => provider.reclaim(ours, call), deadline, call)))
-      throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`);
+      throw new SpinError('release-failed', `could not be proven gone: ${ours.map((thing) => thing.what).join(', ')}`, { hint: 'spin gc' });
   }
   return found.length > 0;
 }

@@ -1,7 +1,7 @@
 import { isoTime } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
-import { canonicalJson } from '../core/ids.ts';
+import { canonicalJson, type SpinId } from '../core/ids.ts';
 import { converge } from '../lifecycle/converge.ts';
 import { withRetries } from '../lifecycle/effects.ts';
 import { type Decision, reconcile, refuseLoss } from '../lifecycle/reconcile.ts';
@@ -46,8 +46,8 @@ const ENDS_SOON_MS = 60_000;
  */
 export async function up(app: App, request: UpRequest): Promise<UpOutcome> {
   const began = app.clock.now();
-  const timeout = timeoutOf(app, request.timeout);
   const wanted = await wantedBy(app, request);
+  const timeout = timeoutOf(app, request.timeout, wanted.id, began);
   const provider = await app.provider(wanted.spec.provider);
   const plan = await planFor(wanted.spec, provider, { clock: app.clock, signal: app.signal, emit: silent });
   const known = await app.store.read(wanted.id);
@@ -77,7 +77,7 @@ async function bring(app: App, work: Work, errand: Errand): Promise<UpOutcome> {
   const { plan, request } = errand;
   const fresh = Object.keys(session.record.resources).length === 0 && session.record.readyAt === undefined;
   const decisions = await decide(work, plan);
-  refuseLoss(decisions);
+  refuseLoss(decisions, session.record.id);
   call.emit({ type: 'plan.made', data: { resources: plan.resources.length, hourly: plan.hourly } });
   const changes = describeChanges(decisions);
   if (fresh) await preflightOrForget(work, plan);
@@ -171,13 +171,18 @@ function enforce(work: Work): Promise<readonly Enforcer[]> {
   return withRetries(work, giveUpAt, () => provider.enforce(spinOf(session.record), session.record.deadline, session.fence, call));
 }
 
-function timeoutOf(app: App, timeout: string | undefined): { readonly signal: AbortSignal | undefined; cancel(): void } {
+function timeoutOf(
+  app: App,
+  timeout: string | undefined,
+  id: SpinId,
+  began: number,
+): { readonly signal: AbortSignal | undefined; cancel(): void } {
   if (timeout === undefined) return { signal: undefined, cancel: () => undefined };
   const ms = durationOf('--timeout', timeout);
   const over = new AbortController();
   const done = new AbortController();
-  void app.clock.sleep(ms, done.signal).then(
-    () => over.abort(new SpinError('timeout', `not up within ${timeout}`)),
+  void app.clock.sleep(Math.max(0, began + ms - app.clock.now()), done.signal).then(
+    () => over.abort(new SpinError('timeout', `not up within ${timeout}`, { data: { id } })),
     () => undefined,
   );
   return { signal: over.signal, cancel: () => done.abort() };

@@ -84,6 +84,8 @@ export interface Command {
   readonly hidden?: boolean;
   /** Asks before it destroys: has --yes. */
   readonly asks?: boolean;
+  /** What to type after an interruption, where it is not about one spin. */
+  readonly resume?: string;
   /** Use case and view are imported in here, so that a command loads only its own. */
   readonly run: (app: App, input: Input) => Promise<Answer>;
 }

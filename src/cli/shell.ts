@@ -80,6 +80,7 @@ async function runCommand(desk: Desk, command: Command, input: Run['input'], glo
   const interrupt = listenForSignals(
     (line) => (command.mutates && !asking && !globals.quiet && globals.output !== 'json' ? reporter.note(line) : undefined),
     () => reporter.abandon(),
+    command.resume,
   );
   // Where spin ends by a fault of its own, what happened until then is told all the same.
   const lastWords = (): void => reporter.abandon();

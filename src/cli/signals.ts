@@ -13,8 +13,9 @@ export interface Interrupt {
  * The first signal asks the command to stop, with the record true; the second ends the process at once, which is no worse than a crash.
  * @param said called with the one line for the user
  * @param lastWish called right before the process ends at once: gives the cursor back
+ * @param hint what to type next, where that of the error code does not fit
  */
-export function listenForSignals(said: (line: string) => void, lastWish: () => void): Interrupt {
+export function listenForSignals(said: (line: string) => void, lastWish: () => void, hint?: string): Interrupt {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
@@ -22,7 +23,7 @@ export function listenForSignals(said: (line: string) => void, lastWish: () => v
       process.exit(EXIT.interrupted);
     }
     said(name === 'SIGINT' ? 'stopping; press Ctrl-C again to stop at once' : `stopping on ${name}`);
-    controller.abort(new SpinError('interrupted', `stopped by ${name}`));
+    controller.abort(new SpinError('interrupted', `stopped by ${name}`, hint === undefined ? {} : { hint }));
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   return {

@@ -29,7 +29,7 @@ export const ERROR_CODES = {
     meaning: 'The spec has one or more problems; all are listed with file:line:column.',
     hint: 'spin schema',
   },
-  'config-invalid': { exit: EXIT.usage, meaning: 'A config file or SPIN_* variable has a problem.', hint: 'spin config' },
+  'config-invalid': { exit: EXIT.usage, meaning: 'A config file or SPIN_* variable has a problem.', hint: 'correct what is named' },
   'id-invalid': { exit: EXIT.usage, meaning: 'A spin ID has characters or a length that are not allowed.' },
   'spin-not-found': { exit: EXIT.failed, meaning: 'No record has this spin ID.', hint: 'spin ls' },
   'service-not-found': { exit: EXIT.usage, meaning: 'The spin has no such service, instance or volume.', hint: 'spin status ID' },

@@ -4,7 +4,7 @@ import { type ErrorCode, type ExitCode, rowOf } from './error-codes.ts';
 export interface ErrorDetail {
   /** The next command or edit to make; overrides the hint of the code's row. */
   readonly hint?: string;
-  /** Facts for `--output json`; never a secret. */
+  /** Facts for `--output json`; never a secret. `id` stands for ID in the hint of the row. */
   readonly data?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
@@ -24,14 +24,20 @@ export class SpinError extends Error {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'SpinError';
     this.code = code;
-    this.hint = detail.hint ?? rowOf(code).hint;
     this.data = detail.data ?? {};
+    this.hint = detail.hint ?? usualHint(code, this.data['id']);
     Object.defineProperty(this, SPIN_ERROR, { value: true });
   }
 
   get exit(): ExitCode {
     return rowOf(this.code).exit;
   }
+}
+
+/** The hint of the code's row, about the spin that the error is about. */
+function usualHint(code: ErrorCode, id: unknown): string | undefined {
+  const { hint } = rowOf(code);
+  return typeof id === 'string' ? hint?.replace(/\bID\b/, id) : hint;
 }
 
 /** A bug in spin: an illegal transition, a case that cannot be. The shell asks for a report and exits with 70. */

@@ -1,5 +1,5 @@
 import { SpinError } from '../core/errors.ts';
-import { canonicalJson } from '../core/ids.ts';
+import { canonicalJson, type SpinId } from '../core/ids.ts';
 import { instanceOf } from '../plan/build.ts';
 import type { Desire, Plan, PlannedResource, ResourceAddress } from '../plan/plan.ts';
 import type { Bindings } from '../providers/provider.ts';
@@ -149,11 +149,11 @@ function whatChanged(before: Desire, after: Desire): string {
 }
 
 /** @throws SpinError `change-refused`, naming everything that would lose data */
-export function refuseLoss(decisions: readonly Decision[]): void {
+export function refuseLoss(decisions: readonly Decision[], id: SpinId): void {
   const refused = decisions.filter((decision) => decision.action === 'refuse');
   if (refused.length === 0) return;
   const list = refused.map((decision) => `${decision.address} (${decision.reason})`).join('; ');
   throw new SpinError('change-refused', `the changed spec cannot be applied to the running spin: ${list}`, {
-    data: { refused: refused.map((decision) => decision.address) },
+    data: { id, refused: refused.map((decision) => decision.address) },
   });
 }

@@ -327,6 +327,7 @@ describe('up refuses', () => {
     await run(withVolume('{}'));
     expect(await failing(run(withVolume('{ folder: /tmp }')))).toMatchObject({
       code: 'change-refused',
+      hint: 'spin down shop, then spin up',
       data: { refused: ['volume.data'] },
     });
     expect((await record()).spec.volumes).toEqual({ data: { from: 'empty' } });
@@ -348,7 +349,7 @@ describe('up stops', () => {
     const first = up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'keep', timeout: '40s' });
     await place.clock.advance(100);
     const began = place.clock.now();
-    expect(await failing(run(SPEC, { wait: true, timeout: '10s' }))).toMatchObject({ code: 'timeout' });
+    expect(await failing(run(SPEC, { wait: true, timeout: '10s' }))).toMatchObject({ code: 'timeout', hint: 'spin status shop' });
     expect(place.clock.now() - began).toBeLessThan(12_000);
     await failing(place.run(first));
   });

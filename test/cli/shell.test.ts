@@ -96,6 +96,14 @@ describe('the shell', () => {
     expect(err).toContain('hint: add --yes');
   });
 
+  it.each([
+    [['extend', 'web', '--by', '1h', '--ttl', '1h'], 'extend takes --by or --ttl, not both'],
+    [['extend', 'web'], 'extend needs --by or --ttl'],
+  ])('reads %s', async (argv, message) => {
+    const { exit, err } = await spin(...argv);
+    expect([exit, err]).toEqual([2, `error[usage]: ${message}\nhint: spin extend web --by 1h\n`]);
+  });
+
   it('says less with --quiet: only what a script would ask for', async () => {
     expect(await spin('ls', '--quiet')).toEqual({ exit: 0, out: '', err: '' });
   });

@@ -25,12 +25,16 @@ async function interrupted(mode: string, signals: readonly (readonly [after: str
 describe('a signal', () => {
   it('asks the command to stop, once, and says so in one line', async () => {
     const { code, said } = await interrupted('polite', [['ready', 'SIGINT']]);
-    expect(said).toEqual(['ready', 'stopping; press Ctrl-C again to stop at once', 'aborted: interrupted']);
+    expect(said).toEqual(['ready', 'stopping; press Ctrl-C again to stop at once', 'aborted: interrupted (spin gc)']);
     expect(code).toBe(0);
   });
 
   it.each(['SIGTERM', 'SIGHUP'] as const)('of the kind %s asks likewise', async (signal) => {
-    expect((await interrupted('polite', [['ready', signal]])).said).toEqual(['ready', `stopping on ${signal}`, 'aborted: interrupted']);
+    expect((await interrupted('polite', [['ready', signal]])).said).toEqual([
+      'ready',
+      `stopping on ${signal}`,
+      'aborted: interrupted (spin gc)',
+    ]);
   });
 
   it('that comes a second time ends the process at once, with the terminal as it was', async () => {

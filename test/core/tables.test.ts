@@ -29,6 +29,13 @@ describe('an error', () => {
     expect(new SpinError('spin-not-found', 'there is no spin demo', { hint: 'did you mean demo2?' }).hint).toBe('did you mean demo2?');
   });
 
+  it('names the spin that it is about in the hint of its row', () => {
+    const hints = (data: Readonly<Record<string, unknown>>) =>
+      (['timeout', 'release-failed', 'change-refused', 'usage'] as const).map((code) => new SpinError(code, 'x', { data }).hint);
+    expect(hints({ id: 'web' })).toEqual(['spin status web', 'spin down web', 'spin down web, then spin up', 'spin --help']);
+    expect(hints({})[0]).toBe('spin status ID');
+  });
+
   it('is known as ours by its mark, and a bug is not', () => {
     expect(isSpinError(new SpinError('usage', 'x'))).toBe(true);
     expect([new InternalError('x'), { code: 'usage' }, 'usage', null, undefined].map(isSpinError)).toEqual([

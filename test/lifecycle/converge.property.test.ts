@@ -48,7 +48,7 @@ it('makes of any spin, after whatever happened, what any spec says, and then fin
       const stage = new Stage();
       for (const [spec, lost] of history) {
         for (const of of lost) stage.world.lose(of);
-        refuseLoss(await stage.decide(spec));
+        refuseLoss(await stage.decide(spec), stage.record.id);
         await stage.converge(spec);
 
         expect(new Set(Object.values(await stage.actions(spec)))).toEqual(new Set(['keep']));

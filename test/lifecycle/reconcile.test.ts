@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from '../../src/core/ids.ts';
+import { canonicalJson, parseSpinId } from '../../src/core/ids.ts';
 import type { Assessment } from '../../src/lifecycle/assess.ts';
 import { boundTo } from '../../src/lifecycle/given.ts';
 import { type Action, reconcile, refuseLoss } from '../../src/lifecycle/reconcile.ts';
@@ -138,7 +138,9 @@ describe('what stands on something else', () => {
   it('is refused where data would be lost, all at once', () => {
     const changed = planOf({ ...SPEC, volumes: { data: { from: 'folder', path: '/data' } } });
     const decisions = reconcile(changed, standing(), new Map());
-    expect(() => refuseLoss(decisions)).toThrow(expect.objectContaining({ code: 'change-refused', data: { refused: ['volume.data'] } }));
+    expect(() => refuseLoss(decisions, parseSpinId('web'))).toThrow(
+      expect.objectContaining({ code: 'change-refused', data: { id: 'web', refused: ['volume.data'] } }),
+    );
   });
 
   it('gives the same decisions for the same facts, and changes none of them', () => {

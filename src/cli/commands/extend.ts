@@ -20,7 +20,8 @@ export const extend: Command = {
   async run(app, input) {
     const [by, ttl] = [input.text('by'), input.text('ttl')];
     if ((by === undefined) === (ttl === undefined)) {
-      throw new SpinError('usage', 'extend needs either --by or --ttl', { hint: `spin extend ${input.arg('id') ?? 'ID'} --by 1h` });
+      const problem = by === undefined ? 'extend needs --by or --ttl' : 'extend takes --by or --ttl, not both';
+      throw new SpinError('usage', problem, { hint: `spin extend ${input.arg('id') ?? 'ID'} --by 1h` });
     }
     const [{ extend: run }, { viewExtend }] = await Promise.all([import('../../app/extend.ts'), import('../views/extend.ts')]);
     const outcome = await run(app, given({ id: input.arg('id'), by, ttl, wait: waitOf(input) }));

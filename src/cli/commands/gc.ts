@@ -23,6 +23,7 @@ export const gc: Command = {
   ],
   mutates: true,
   asks: true,
+  resume: 'spin gc',
   async run(app, input) {
     const [{ gc: run }, { viewGc }] = await Promise.all([import('../../app/gc.ts'), import('../views/gc.ts')]);
     const outcome = await run(app, {
