@@ -170,10 +170,11 @@ test('what another state location took over, or another machine made, is neither
   mkdirSync(`${here.home}/other`);
   writeFileSync(`${here.home}/other/tag`, 'of0another0state\n');
   expect(await swept(other)).toEqual([]);
-  const absent = await here.ok(['down', 'shop', '--yes'], other);
-  expect(absent.stdout).toMatch(
-    /nothing of it is ours[^]*another state location \(.*owner ada\) has .* on aws; spin adopt shop takes it over/,
-  );
+  const refused = await here.run(['down', 'shop', '--yes'], other);
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(/shop belongs to another state location \(.*owner ada\), and was left alone[^]*hint: spin adopt shop/),
+  ]);
   expect(await living(ec2)).toMatchObject([{ id: machine?.id }]);
 
   // An adopt that breaks off between record and tags, and goes on.
