@@ -26,6 +26,8 @@ interface Everywhere {
   readonly all: readonly Region[];
   /** Those of them that the config does not sweep. */
   readonly others: ReadonlySet<Region>;
+  /** Settles when it is known whether the places of the scope are within reach. */
+  readonly proven: Promise<unknown>;
 }
 
 /** The questions of a round have left by then, and no answer has come. */
@@ -67,7 +69,11 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     const region = open(name, call);
     await Promise.allSettled([import('./preflight/preflight.ts'), featureIn(region, 'firewall'), featureIn(region, 'service')]);
   };
-  /** What is swept comes first, then where this process worked, and where spins of the scope live. @throws Fault, as admit and inReach */
+  /**
+   * What is swept comes first, then where this process worked, and where spins of the scope live. Whoever is told what is out of reach has it
+   * left out; for anybody else it is a failure, which is found out while lists are under way.
+   * @throws Fault, as admit and inReach
+   */
   const everywhere = async (call: Call, scope: InventoryScope = {}): Promise<Everywhere> => {
     const { places = [] } = scope;
     // Where nothing else says a region, a place does.
@@ -75,10 +81,12 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     const swept = (await clouds.swept()).map((name) => open(name, call));
     const [home] = swept;
     if (home !== undefined) await admit(home.cloud, call);
-    const reached = home === undefined ? [] : await inReach(home.cloud, scope, call);
+    const proven = home === undefined ? Promise.resolve([]) : inReach(home.cloud, scope, call);
+    proven.catch(() => undefined);
+    const reached = scope.beyond === undefined ? places : await proven;
     for (const { region } of reached) if (region !== undefined) open(region, call);
     const others = [...regions.values()].filter((region) => !swept.includes(region));
-    return { all: [...swept, ...others], others: new Set(others) };
+    return { all: [...swept, ...others], others: new Set(others), proven };
   };
   let book: PriceBook | undefined;
 
@@ -150,8 +158,12 @@ export function createAwsProvider(options: AwsProviderOptions, clouds: Clouds = 
     },
 
     inventory: async (scope, call) => {
-      const [{ inventory }, { all, others }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call, scope)]);
-      return inventory(all, scope, call, others);
+      const [{ inventory }, { all, others, proven }] = await Promise.all([import('./sweep/inventory.ts'), everywhere(call, scope)]);
+      const listed = inventory(all, scope, call, others);
+      listed.catch(() => undefined);
+      // That one looks in the wrong account says more than what may not be listed there.
+      await proven;
+      return listed;
     },
 
     reclaim: async (found, call) => {
