@@ -46,9 +46,11 @@ function follow(query: Partial<LogQuery> = {}, redactor = undefined as ReturnTyp
   const done = (async () => {
     for await (const line of readLogs(dir, { follow: true, ...query }, clock, end.signal, redactor)) lines.push(line);
   })();
-  done.catch(() => undefined);
+  let ended = false;
+  done.catch(() => undefined).finally(() => (ended = true));
+  // It may end without another sleep, where what ends it happens while it looks.
   const turn = async (): Promise<void> => {
-    await expect.poll(() => clock.sleeping, { interval: 2 }).toBeGreaterThan(0);
+    await expect.poll(() => ended || clock.sleeping > 0, { interval: 2 }).toBe(true);
     await clock.advance(100);
   };
   const until = async (count: number): Promise<readonly string[]> => {
