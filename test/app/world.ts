@@ -6,6 +6,7 @@ import type { Known, NanoUsd } from '../../src/core/money.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { LoadedConfig, Settings } from '../../src/spec/config.ts';
 // Loaded here, so that no command waits for a module while the clock is turned.
+import '../../src/spec/config.ts';
 import '../../src/spec/load.ts';
 import '../../src/spec/git.ts';
 import type { Holder, Store } from '../../src/store/store.ts';
