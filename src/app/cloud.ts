@@ -2,7 +2,7 @@ import { isoTime } from '../core/clock.ts';
 import { incarnationTime, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Found, InventoryScope, Provider, Unasked } from '../providers/provider.ts';
+import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { RecordOutline, SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
@@ -27,23 +27,13 @@ export function isOurs(app: App, { tags }: Found): boolean {
   return state === undefined || state === app.stateTag;
 }
 
-/**
- * What other state locations own of the life that a record is of, by its tags.
- * @param telling the kinds that are looked at, unless there is nothing of them; all by default
- * @throws Fault
- */
-export async function ownedByOthers(app: App, record: SpinRecord, telling?: readonly Found['kind'][]): Promise<readonly Found[]> {
-  const { id, incarnation, place, provider } = record;
+/** What other state locations own of the life that a record is of, by its tags. @throws Fault */
+export async function ownedByOthers(app: App, { id, incarnation, place, provider }: SpinRecord): Promise<readonly Found[]> {
   // Without a place it is on this machine, where nobody takes anything over.
   if (place === undefined) return [];
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const scope = { id, everyone: true, places: [place] };
-  const asked = await app.provider(provider);
-  const ofThisLife = async (kinds: Pick<InventoryScope, 'kinds'>): Promise<readonly Found[]> =>
-    (await asked.inventory({ ...scope, ...kinds }, call)).filter((thing) => thing.incarnation === incarnation);
-  const told = telling === undefined ? [] : await ofThisLife({ kinds: telling });
-  const found = told.length === 0 ? await ofThisLife({}) : told;
-  return found.filter((thing) => !isOurs(app, thing));
+  const found = await (await app.provider(provider)).inventory({ id, everyone: true, places: [place] }, call);
+  return found.filter((thing) => thing.incarnation === incarnation && !isOurs(app, thing));
 }
 
 /** Whose something of another state location is, for people: its tag, and who answers for it. */

@@ -196,18 +196,12 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
   }
 }
 
-const FIREWALLS = ['firewall'] as const;
-
 /** @throws SpinError `change-refused` where another state location took the spin over: it is not ours to end any more */
 async function refuseTaken(app: App, record: SpinRecord): Promise<void> {
   const { id } = record;
   let others: readonly Found[] = [];
-  // Who takes a spin over takes all of it, and firewalls are there from the first moment to the last.
-  const telling = Object.values(record.resources).some(({ kind, status }) => kind === 'firewall' && status === 'ready')
-    ? FIREWALLS
-    : undefined;
   const ask = async () => {
-    others = await ownedByOthers(app, record, telling);
+    others = await ownedByOthers(app, record);
     return 'absent' as const;
   };
   await untilAbsent(ask, app.clock.now() + proofTimeout([]), app);

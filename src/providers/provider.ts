@@ -178,8 +178,6 @@ export interface InventoryScope {
   readonly id?: SpinId;
   /** Also what other state locations own: to look at, or to adopt; never to delete. */
   readonly everyone?: boolean;
-  /** Only things of these kinds, for a question that they answer: less is asked. */
-  readonly kinds?: readonly Found['kind'][];
   /**
    * Where spins live, as their records say: looked into as well, whatever this config sweeps, once it is proven that the credentials are of
    * that account. What cannot be looked into is told to `beyond`; without that it is a failure, for nothing of it may be taken for gone.

@@ -122,18 +122,6 @@ export function providerContract(name: string, make: () => Promise<ProviderUnder
       expect(await one.provider.reclaim(own, one.call)).toBe('absent');
     });
 
-    test('an inventory of some kinds has what there is of those', async () => {
-      const one = await make();
-      await createAll(one, one.requests(1));
-      await allRunning(one, one.requests(1));
-      const all = await one.provider.inventory({ id: one.spin.id }, one.call);
-      for (const kind of new Set(all.map((found) => found.kind))) {
-        const some = await one.provider.inventory({ id: one.spin.id, kinds: [kind] }, one.call);
-        expect([kind, some]).toEqual([kind, all.filter((found) => found.kind === kind)]);
-      }
-      expect(await one.provider.inventory({ id: one.spin.id, kinds: [] }, one.call)).toEqual([]);
-    });
-
     test('an inventory of where a spin lives is the same as one of the spin', async () => {
       const one = await make();
       await createAll(one, one.requests(1));

@@ -77,13 +77,12 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
         return thing === undefined ? 'absent' : leave(world, thing);
       }),
 
-    inventory: ({ id, places = [], beyond, everyone, kinds }, call) =>
+    inventory: ({ id, places = [], beyond, everyone }, call) =>
       world.around('inventory', undefined, call.signal, () => {
         const looked = [world.place, ...places.filter((place) => reached(world, place, beyond))];
         if (beyond !== undefined) world.unasked.forEach(beyond);
         const listed = (kind: ResourceKind) =>
-          (kinds?.includes(kind) ?? true) &&
-          (beyond === undefined ? !world.beyond.has(kind) : !world.unasked.some((one) => one.kind === kind));
+          beyond === undefined ? !world.beyond.has(kind) : !world.unasked.some((one) => one.kind === kind);
         const ours = (tags: Tags) => everyone === true || tags[OWNED.state] === undefined || tags[OWNED.state] === stateTag;
         const inScope = world
           .at()

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { type Incarnation, isSpinId, type SpinId } from '../../core/ids.ts';
 import { Fault } from '../fault.ts';
-import type { Call, Found, InventoryScope } from '../provider.ts';
+import type { Call, Found } from '../provider.ts';
 import { endGroup } from './end-group.ts';
 import { KEEPER_INSTANCE, type SpinFolder, spinFolder, spinsRoot } from './layout.ts';
 import { commandOf, identityOf, ProcessTable, type Identity } from './processes.ts';
@@ -17,11 +17,10 @@ interface Place {
 const GRACE_MS = 2_000;
 
 /** Folders under the state location, and processes that carry its mark. @throws Fault where either cannot be read */
-export function inventory(place: Place, { id, kinds }: Pick<InventoryScope, 'id' | 'kinds'>, call: Call): Promise<readonly Found[]> {
+export function inventory(place: Place, scope: { readonly id?: SpinId }, call: Call): Promise<readonly Found[]> {
   call.signal.throwIfAborted();
   try {
-    const found = [...findFolders(place, id), ...findProcesses(place, id)];
-    return Promise.resolve(found.filter(({ kind }) => kinds?.includes(kind) ?? true));
+    return Promise.resolve([...findFolders(place, scope.id), ...findProcesses(place, scope.id)]);
   } catch (thrown) {
     throw new Fault('transient', 'inventory-failed', `the inventory cannot be taken: ${messageOf(thrown)}`, { cause: thrown });
   }

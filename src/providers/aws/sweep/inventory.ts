@@ -57,24 +57,20 @@ export async function inventory(
 }
 
 async function inventoryOf(region: Region, scope: InventoryScope, call: Call, identities: boolean): Promise<readonly Found[]> {
-  const { cloud } = region;
-  const { settings } = cloud.options;
-  const lists: Partial<Record<Found['kind'], () => readonly Promise<readonly Found[]>[]>> = {
-    service: () => [listInstances(region, scope, call), listInterfaces(region, scope, call)],
-    volume: () => [listVolumes(cloud, scope, call)],
-    firewall: () => [listGroups(region, scope, call)],
-    secret: () => [listSecrets(cloud, scope, call)],
-    database: () => [listDatabases(cloud, scope, call)],
-    route: () => optional(region, 'route', settings.listener !== undefined, scope, call),
-    keeper: () => optional(region, 'keeper', settings.schedulerRole !== undefined, scope, call),
-    identity: () => (identities ? [listIdentities(cloud, scope, call)] : []),
-  };
-  const { kinds = FOUND_KINDS } = scope;
-  return (await Promise.all(kinds.flatMap((kind) => lists[kind]?.() ?? []).map(ifImplemented))).flat();
+  const { settings } = region.cloud.options;
+  const lists = [
+    listInstances(region, scope, call),
+    listVolumes(region.cloud, scope, call),
+    listInterfaces(region, scope, call),
+    listGroups(region, scope, call),
+    listSecrets(region.cloud, scope, call),
+    listDatabases(region.cloud, scope, call),
+    ...optional(region, 'route', settings.listener !== undefined, scope, call),
+    ...optional(region, 'keeper', settings.schedulerRole !== undefined, scope, call),
+    ...(identities ? [listIdentities(region.cloud, scope, call)] : []),
+  ];
+  return (await Promise.all(lists.map(ifImplemented))).flat();
 }
-
-/** What there is a list of, in the order in which they are asked for. */
-const FOUND_KINDS: readonly Found['kind'][] = ['service', 'volume', 'firewall', 'secret', 'database', 'route', 'keeper', 'identity'];
 
 const OPTIONAL = { route: listRoutes, keeper: listSchedules };
 
