@@ -3,13 +3,14 @@ import { SpinError } from '../core/errors.ts';
 import { clientToken, incarnationTime, isIncarnation, makeTraceId, parseSpinId, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
 import { GIVEN_UNKNOWN } from '../lifecycle/given.ts';
+import { isOurs } from '../lifecycle/taken-over.ts';
 import type { Plan, PlannedResource, ResourceKind } from '../plan/plan.ts';
 import { RESOURCE_KINDS } from '../plan/plan.ts';
 import { standIn } from '../plan/stand-in.ts';
 import type { Found } from '../providers/provider.ts';
 import type { Spec } from '../spec/spec.ts';
 import { RECORD_SCHEMA, type ResourceRecord, type SpinRecord } from '../store/record.ts';
-import { isOurs, type Sighting, sightings, tagsOf } from './cloud.ts';
+import { type Sighting, sightings, tagsOf } from './cloud.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { AdoptOutcome } from './outcomes.ts';
@@ -44,7 +45,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
     });
   }
   const tags = tagsOf(newest);
-  const foreign = newest.found.some((thing) => !isOurs(app, thing));
+  const foreign = newest.found.some((thing) => !isOurs(app.stateTag, thing));
   if (foreign) await agree(app, id, newest);
   const call = { clock: app.clock, signal: app.signal, emit: silent };
   const loaded = request.file === undefined ? undefined : await loadRequest(app, { file: request.file, id });
@@ -83,7 +84,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<AdoptOutco
 }
 
 /** True for a record that was made from tags alone: a spec has a service. */
-export function isBare({ spec }: Pick<SpinRecord, 'spec'>): boolean {
+function isBare({ spec }: Pick<SpinRecord, 'spec'>): boolean {
   return Object.keys(spec.services).length === 0;
 }
 

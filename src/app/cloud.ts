@@ -1,6 +1,7 @@
 import { isoTime } from '../core/clock.ts';
 import { incarnationTime, type SpinId } from '../core/ids.ts';
 import { OWNED, type Tags } from '../core/tags.ts';
+import { isOurs, ownedByOthers } from '../lifecycle/taken-over.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Found, Provider, Unasked } from '../providers/provider.ts';
 import type { RecordOutline, SpinRecord } from '../store/record.ts';
@@ -21,25 +22,10 @@ export interface Sightings {
   readonly unlisted: CloudLsOutcome['unlisted'];
 }
 
-/** What a provider does not say is ours: it has but the things of this state location. */
-export function isOurs(app: App, { tags }: Found): boolean {
-  const state = tags?.[OWNED.state];
-  return state === undefined || state === app.stateTag;
-}
-
-/** What other state locations own of the life that a record is of, by its tags. @throws Fault */
-export async function ownedByOthers(app: App, { id, incarnation, place, provider }: SpinRecord): Promise<readonly Found[]> {
-  // Without a place it is on this machine, where nobody takes anything over.
-  if (place === undefined) return [];
+/** As in the lifecycle, with the provider and the state location of the App. @throws Fault */
+export async function othersOf(app: App, record: SpinRecord): Promise<readonly Found[]> {
   const call = { clock: app.clock, signal: app.signal, emit: silent };
-  const found = await (await app.provider(provider)).inventory({ id, everyone: true, places: [place] }, call);
-  return found.filter((thing) => thing.incarnation === incarnation && !isOurs(app, thing));
-}
-
-/** Whose something of another state location is, for people: its tag, and who answers for it. */
-export function ownerNamed({ tags }: Found): string {
-  const [state, owner] = [tags?.[OWNED.state], tags?.[OWNED.owner]];
-  return `another state location (${state ?? 'unknown'}${owner === undefined ? '' : `, owner ${owner}`})`;
+  return ownedByOthers(await app.provider(record.provider), record, app.stateTag, call);
 }
 
 /** Lists what the providers have by tags alone, whatever state location owns it; the newest life of an ID first. */
@@ -101,7 +87,7 @@ function cloudSpin(app: App, sighting: Sighting, records: ReadonlyMap<string, Re
     ...(owner === undefined ? {} : { owner }),
     ...(Number.isNaN(born) ? {} : { createdAt: isoTime(born) }),
     ...(deadline === undefined ? {} : { deadline }),
-    ours: found.every((thing) => isOurs(app, thing)),
+    ours: found.every((thing) => isOurs(app.stateTag, thing)),
     recorded: record !== undefined,
     ...(orphans.length === 0 ? {} : { orphanSince: isoTime(Math.min(...orphans)) }),
     things: found.map(({ resource, kind, what }) => ({ resource, kind, what })),

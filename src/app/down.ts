@@ -7,11 +7,8 @@ import { hasToEvacuate, runEvacuation } from '../lifecycle/evacuate.ts';
 import { dissolve } from '../lifecycle/dissolve.ts';
 import { turnedDown } from '../lifecycle/release.ts';
 import type { Work } from '../lifecycle/work.ts';
-import type { Found } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import { foldTimings, lastCommand } from '../telemetry/timings.ts';
-import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
-import { ownedByOthers, ownerNamed } from './cloud.ts';
 import type { App } from './context.ts';
 import type { DownOutcome, DownResult } from './outcomes.ts';
 import { requestedId } from './spec-request.ts';
@@ -158,14 +155,12 @@ function spared(id: SpinId): DownResult {
 async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>): Promise<DownResult> {
   const began = app.clock.now();
   const absent: DownResult = { id, result: 'absent', left: [], releasedResources: 0, secretsDestroyed: 0 };
-  const known = (await app.store.read(id))?.record;
   if (request.expired === true || request.incarnation !== undefined) {
+    const known = (await app.store.read(id))?.record;
     // Not even its lease is taken: an enforcer of an earlier life would stop the `up` of this one.
     if (request.incarnation !== undefined && known !== undefined && known.incarnation !== request.incarnation) return absent;
     if (request.expired === true && extended(app, known)) return spared(id);
   }
-  // Before the lease, for with it the record already says that the spin is to go.
-  if (known !== undefined && known.releasedAt === undefined) await refuseTaken(app, known);
   const session = await takeLease(app, {
     id,
     command: 'down',
@@ -194,23 +189,6 @@ async function release(app: App, id: SpinId, request: Omit<DownRequest, 'ids'>):
   } finally {
     await session.close();
   }
-}
-
-/** @throws SpinError `change-refused` where another state location took the spin over: it is not ours to end any more */
-async function refuseTaken(app: App, record: SpinRecord): Promise<void> {
-  const { id } = record;
-  let others: readonly Found[] = [];
-  const ask = async () => {
-    others = await ownedByOthers(app, record);
-    return 'absent' as const;
-  };
-  await untilAbsent(ask, app.clock.now() + proofTimeout([]), app);
-  const [first] = others;
-  if (first === undefined) return;
-  throw new SpinError('change-refused', `${id} belongs to ${ownerNamed(first)}: nothing of it was taken down`, {
-    hint: `if it is yours to end: spin adopt ${id}, then spin down ${id}; else spin gc, which forgets it here`,
-    data: { id, things: others.map(({ what }) => what) },
-  });
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Found, Place, Unasked } from '../providers/provider.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { proofTimeout, untilAbsent } from '../lifecycle/proving.ts';
-import { ownedByOthers } from './cloud.ts';
+import { othersOf } from './cloud.ts';
 import type { App } from './context.ts';
 import { sweepDown, sweepForget, type SweepRequest } from './down.ts';
 import { durationOf } from './durations.ts';
@@ -225,7 +225,7 @@ async function judgeAll(app: App, survey: Survey, policy: GcPolicy): Promise<rea
 
 async function foreignOf(app: App, record: SpinRecord): Promise<readonly Found[]> {
   try {
-    return await ownedByOthers(app, record);
+    return await othersOf(app, record);
   } catch (thrown) {
     // Asked again under the lease, before anything is released.
     if (thrown instanceof Fault) return [];
@@ -244,7 +244,7 @@ async function objection(
   wanted: Verdict['verdict'],
   policy: GcPolicy,
 ): Promise<string | undefined> {
-  const foreign = await ownedByOthers(app, record);
+  const foreign = await othersOf(app, record);
   const found = verdicts.find((verdict) => verdict.id === record.id && verdict.incarnation === record.incarnation)?.found ?? [];
   const stored = { version: '', record, lease: undefined, fence: 0 };
   // What was found of it was found where it lives, or the verdict would be another.

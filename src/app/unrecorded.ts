@@ -2,9 +2,9 @@ import { SpinError } from '../core/errors.ts';
 import type { SpinId } from '../core/ids.ts';
 import { leftBehind } from '../lifecycle/dissolve.ts';
 import { growingPauses, proofTimeout } from '../lifecycle/proving.ts';
+import { isOurs, ownerNamed } from '../lifecycle/taken-over.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Call, Found, InventoryScope, Provider, Unasked } from '../providers/provider.ts';
-import { isOurs, ownerNamed } from './cloud.ts';
 import type { App } from './context.ts';
 import { silent } from './emitter.ts';
 import type { DownResult } from './outcomes.ts';
@@ -33,7 +33,7 @@ export async function releaseUnrecorded(app: App, wanted: Unrecorded): Promise<D
   for (const { provider, inUse } of await providersInReach(app, wanted.file)) {
     const list = lister(app, wanted, provider, inUse, blind);
     const all = provider.elsewhere === true ? await list({ everyone: true }) : undefined;
-    others.push(...(all ?? []).filter((thing) => !isOurs(app, thing)));
+    others.push(...(all ?? []).filter((thing) => !isOurs(app.stateTag, thing)));
     // A list of everyone's is there to be looked at: what is deleted comes from one of ours alone.
     if (all?.length !== 0) reclaimed = Math.max(reclaimed, await reclaimAll(app, id, provider, () => list({}), began));
   }

@@ -128,6 +128,10 @@ export const FAULT_CLASSES = {
     meaning: 'The credentials are of another account than the spin lives in, so nothing can be said about it.',
     hint: 'Use credentials of the account that is named.',
   },
+  'other-state': {
+    meaning: 'Another state location took the spin over, and nothing of it is released from here.',
+    hint: 'Run `spin adopt ID` if it is yours to end, else `spin gc`, which forgets it here.',
+  },
   'other-region': { meaning: 'A spin was looked for in another region than it lives in.', hint: 'Run `spin status ID`.' },
   busy: {
     meaning: 'A question that can wait was left out: it was asked for a moment ago, and its next turns are for what cannot wait.',

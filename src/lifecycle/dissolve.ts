@@ -3,6 +3,7 @@ import type { Found, Unasked } from '../providers/provider.ts';
 import { withRetries } from './effects.ts';
 import { growingPauses, proofTimeout } from './proving.ts';
 import { ReleaseTree } from './release.ts';
+import { ownedByOthers, takenOver } from './taken-over.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
 
@@ -12,7 +13,8 @@ const RELEASE = { phase: 'release' } as const;
 /**
  * Releases every resource of the record in reverse graph order, and then proves by the provider's own inventory
  * that nothing of the spin is left, whatever the record knew.
- * @throws SpinError `release-failed` with what is left; `lease-lost`; the call's abort reason
+ * @throws SpinError `release-failed` with what is left; `change-refused` where another state location took it over; `lease-lost`; the call's
+ *   abort reason
  */
 export async function dissolve(work: Work): Promise<void> {
   const tree = new ReleaseTree(work, new Watch(work), Object.values(work.session.record.resources));
@@ -21,14 +23,29 @@ export async function dissolve(work: Work): Promise<void> {
     (thrown: unknown) => ({ thrown }),
   );
   work.call.signal.throwIfAborted();
+  let taken: SpinError | undefined;
   // What the orderly way could not release is ended by what it is tagged with, if it can be.
   try {
-    await proveEmpty(work);
+    if (failure !== undefined) taken = await takenOverBy(work);
+    if (taken === undefined) await proveEmpty(work);
   } catch (thrown) {
     throw failure?.thrown ?? thrown;
   }
+  if (taken !== undefined) throw taken;
   // The inventory is empty: what the record still lists is absent too.
   await settle(work, Object.keys(work.session.record.resources));
+}
+
+/**
+ * A provider releases nothing that another state location has taken over, and has nothing of it in our inventory any more, which proves no
+ * end. @throws Fault where it cannot be asked
+ */
+async function takenOverBy(work: Work): Promise<SpinError | undefined> {
+  const { call, provider, session, stateTag } = work;
+  const deadline = call.clock.now() + proofTimeout([]);
+  const others = await withRetries(work, deadline, () => ownedByOthers(provider, session.record, stateTag, call), RELEASE);
+  const [first] = others;
+  return first === undefined ? undefined : takenOver(session.record.id, first, others);
 }
 
 /** @throws SpinError `release-failed` where something is left at the deadline */

@@ -170,8 +170,8 @@ test('what another state location took over, or another machine made, is neither
   mkdirSync(`${here.home}/other`);
   writeFileSync(`${here.home}/other/tag`, 'of0another0state\n');
   expect(await swept(other)).toEqual([]);
-  const refused = await here.run(['down', 'shop', '--yes'], other);
-  expect([refused.code, refused.stderr]).toEqual([
+  const elsewhere = await here.run(['down', 'shop', '--yes'], other);
+  expect([elsewhere.code, elsewhere.stderr]).toEqual([
     1,
     expect.stringMatching(/shop belongs to another state location \(.*owner ada\), and was left alone[^]*hint: spin adopt shop/),
   ]);

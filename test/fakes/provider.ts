@@ -74,6 +74,8 @@ export function createFakeProvider(world: World, options: FakeOptions = {}): Pro
         reach(world, target.spin);
         world.fence(target.spin, fence);
         const thing = world.find(target);
+        const state = thing?.tags[OWNED.state];
+        if (state !== undefined && state !== stateTag) throw new Fault('denied', 'other-state', `${target.key} belongs to ${state}`);
         return thing === undefined ? 'absent' : leave(world, thing);
       }),
 

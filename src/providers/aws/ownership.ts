@@ -1,6 +1,7 @@
 import { isoTime, parseTime } from '../../core/clock.ts';
 import { type Incarnation, isIncarnation, isSpinId, type SpinId } from '../../core/ids.ts';
 import { OWNED, type Tags } from '../../core/tags.ts';
+import { Fault } from '../fault.ts';
 import type { CreateRequest, Found, InventoryScope } from '../provider.ts';
 
 /** A tag in the form that EC2, SSM, IAM, ELB and RDS share. */
@@ -32,6 +33,16 @@ export function ownerOf(tags: Tags): Owner | undefined {
   if (id === undefined || !isSpinId(id) || incarnation === undefined || !isIncarnation(incarnation) || state === undefined)
     return undefined;
   return { id, incarnation, resource: tags[OWNED.resource] ?? '', state };
+}
+
+/**
+ * Nothing is released that another state location has taken over: what is looked at for a release anyway tells whose it is.
+ * @throws Fault `denied` `other-state`
+ */
+export function refuseOthers(owners: readonly Pick<Owner, 'resource' | 'state'>[], stateTag: string): void {
+  const other = owners.find(({ state }) => state !== stateTag);
+  if (other === undefined) return;
+  throw new Fault('denied', 'other-state', `${other.resource} belongs to another state location (${other.state})`);
 }
 
 /** True where an inventory of this scope lists what the owner has; `stateTag` is that of this process. */

@@ -22,7 +22,7 @@ import { onceKnown } from '../not-yet.ts';
 import { serviceOf } from './observe-instances.ts';
 import { CONSISTENCY_WINDOW_MS, made } from '../observing.ts';
 import { oneLaunch, ORDINALS, writeOrdinals } from './ordinals.ts';
-import { creationTags } from '../ownership.ts';
+import { creationTags, refuseOthers } from '../ownership.ts';
 import { inParts } from '../pages.ts';
 import { guard } from '../place.ts';
 import { describePool, type Pool, poolsOf } from './pools.ts';
@@ -110,6 +110,10 @@ export async function releaseService(region: Region, target: Target, call: Call)
     region.leaving.forget(target.spin, target.key);
     return 'absent';
   }
+  refuseOthers(
+    there.map(({ owner }) => owner),
+    region.cloud.options.stateTag,
+  );
   region.leaving.asked(target.spin, target.key, 'its instances are shutting down');
   await terminate(
     region,

@@ -17,7 +17,7 @@ import { networkOf } from './network.ts';
 import { onceKnown } from '../not-yet.ts';
 import { guard } from '../place.ts';
 import { handleText, isFresh, made, observation, observeAll } from '../observing.ts';
-import { creationTags } from '../ownership.ts';
+import { creationTags, refuseOthers } from '../ownership.ts';
 import type { Region } from '../region.ts';
 import { allows, entriesFor, ownRules, permission, portOf, type Rule } from './rules.ts';
 import { surplusOf } from './surplus.ts';
@@ -83,7 +83,9 @@ export async function releaseFirewall(region: Region, target: Target, call: Call
   const { spin, key, handle } = target;
   const name = groupName(spin, key);
   const groups = await region.groups.of(spin, call);
-  const id = groups.find((group) => group.name === name)?.id ?? (await region.groups.idOf(spin, key, call)) ?? handleText(handle, 'group');
+  const shown = groups.find((group) => group.name === name);
+  if (shown !== undefined) refuseOthers([shown.owner], region.cloud.options.stateTag);
+  const id = shown?.id ?? (await region.groups.idOf(spin, key, call)) ?? handleText(handle, 'group');
   if (id === undefined) {
     if (!region.asked.mayBeHidden(target, call)) return 'absent';
     // Nothing was asked of AWS yet: once it is shown, it is asked for again.

@@ -11,6 +11,7 @@ import { type Machine, lives } from '../instances/machine.ts';
 import type { Machines } from '../instances/machines.ts';
 import { targetGroupName } from '../names.ts';
 import { handleText, made, observation, observeAll } from '../observing.ts';
+import { refuseOthers } from '../ownership.ts';
 import { drain, entriesIn, isIn, LONGEST_DRAIN_MS } from './draining.ts';
 import { targetGroupNamed } from './target-groups.ts';
 
@@ -66,6 +67,10 @@ export async function releaseRegistration(
   call: Call,
 ): Promise<'requested' | 'absent'> {
   const [targetGroup, mine] = await Promise.all([targetGroupOf(cloud, target, call), machinesOf(machines, target, call)]);
+  refuseOthers(
+    mine.map(({ owner }) => owner),
+    cloud.options.stateTag,
+  );
   const leave = {
     targetGroups: targetGroup === undefined ? [] : [targetGroup],
     machines: new Set(mine.map(({ id }) => id)),
