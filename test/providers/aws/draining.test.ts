@@ -127,6 +127,13 @@ describeWithMoto('an instance behind a load balancer, against moto', (moto) => {
     expect(performance.now() - began).toBeGreaterThanOrEqual(DRAIN_MS);
   });
 
+  it('is not begun for what another state location took over', async () => {
+    const { cloud, call, region, registration } = await serving();
+    const theirs = { ...cloud, options: { ...cloud.options, stateTag: 'theirs' } };
+    await expect(releaseRegistration(theirs, region.machines, registration, call)).rejects.toMatchObject({ class: 'other-state' });
+    expect(actions()).not.toContain('DeregisterTargets');
+  });
+
   it('costs no question about load balancers where there is none', async () => {
     const { scaleDown, sweep } = await serving({ behind: false });
     await scaleDown();

@@ -8,6 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
 import type { CreateRequest } from '../../../src/providers/provider.ts';
+import { releaseFirewall } from '../../../src/providers/aws/network/firewalls.ts';
+import { openRegion } from '../../../src/providers/aws/region.ts';
 import { awsWorld, type AwsWorld, launch } from './world.ts';
 
 const EXPOSED = { exposeTo: ['203.0.113.0/24', '2001:db8::/32'] };
@@ -30,6 +32,15 @@ describe('the firewall of a service', () => {
     for (const request of requests) await world.another().create({ ...request, handle: { group: 'known' } }, world.call);
     expect(await rules(world)).toEqual(once);
     expect(world.ec2.snapshot().made['security-group']).toBe(2);
+  });
+
+  test('that another state location took over stays', async () => {
+    const world = await awsWorld({ settings: EXPOSED });
+    const [, web] = await makeBoth(world);
+    const theirs = openRegion({ ...world.cloud, options: { ...world.options, stateTag: 'theirs' } }, world.call);
+    await expect(releaseFirewall(theirs, web, world.call)).rejects.toMatchObject({ kind: 'denied', class: 'other-state' });
+    expect(Object.keys(await rules(world))).toContain('firewall.web@1');
+    expect(await world.provider.release(web, 1, world.call)).toBe('absent');
   });
 
   test('that lost a right is stalled, and gets it back', async () => {
