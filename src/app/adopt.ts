@@ -8,6 +8,7 @@ import type { Plan, PlannedResource, ResourceKind } from '../plan/plan.ts';
 import { RESOURCE_KINDS } from '../plan/plan.ts';
 import { standIn } from '../plan/stand-in.ts';
 import type { Found } from '../providers/provider.ts';
+import { bareSpec } from '../spec/bare.ts';
 import type { Spec } from '../spec/spec.ts';
 import { RECORD_SCHEMA, type ResourceRecord, type SpinRecord } from '../store/record.ts';
 import { type Sighting, sightings, tagsOf } from './cloud.ts';
@@ -123,7 +124,8 @@ function recordOf(app: App, sighting: Sighting, tags: Tags, spec: Spec | undefin
     ...(first.place === undefined ? {} : { place: first.place }),
     owner,
     tags: users,
-    spec: spec ?? bareSpec(app, first.id, provider.name, owner, users, deadline - createdAt),
+    // Enough to look at the spin, to price it and to take it down.
+    spec: spec ?? bareSpec({ name: first.id, provider: provider.name, ttlMs: deadline - createdAt, owner, tags: users, baseDir: app.cwd }),
     specFile: file ?? '',
     desired: 'up',
     createdAt,
@@ -179,21 +181,4 @@ function resourcesOf(found: readonly Found[], plan: Plan | undefined, createdAt:
       },
     ];
   });
-}
-
-/** What the tags tell of a spec: enough to look at the spin, to price it and to take it down. */
-function bareSpec(app: App, id: SpinId, provider: string, owner: string, tags: Tags, ttlMs: number): Spec {
-  return {
-    name: id,
-    provider,
-    ttlMs,
-    owner,
-    tags,
-    budget: {},
-    secrets: {},
-    volumes: {},
-    databases: {},
-    services: {},
-    baseDir: app.cwd,
-  };
 }

@@ -4,6 +4,7 @@ import { isSpinError, messageOf } from '../core/errors.ts';
 import { makeIncarnation, makeTraceId, parseSpinId } from '../core/ids.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Check } from '../providers/provider.ts';
+import { bareSpec } from '../spec/bare.ts';
 import type { Spec } from '../spec/spec.ts';
 import { buildPlan } from '../plan/build.ts';
 import type { App } from './context.ts';
@@ -105,19 +106,7 @@ function failedCheck(name: string, thrown: unknown): Check {
 
 async function preflight(app: App, name: string, here: Pick<Spec, 'provider' | 'region'> | undefined): Promise<readonly Check[]> {
   const provider = await app.provider(name);
-  const spec = {
-    name: 'doctor',
-    provider: name,
-    ttlMs: 60_000,
-    owner: '',
-    tags: {},
-    budget: {},
-    secrets: {},
-    volumes: {},
-    databases: {},
-    services: {},
-    baseDir: app.cwd,
-  };
+  const spec = bareSpec({ name: 'doctor', provider: name, ttlMs: 60_000, owner: '', tags: {}, baseDir: app.cwd });
   const spin = { id: parseSpinId('doctor'), incarnation: makeIncarnation(app.clock.now()), trace: makeTraceId() };
   const place = here?.provider === name && here.region !== undefined ? { place: { region: here.region } } : {};
   const call = { clock: app.clock, signal: app.signal, emit: silent };

@@ -119,6 +119,18 @@ describeWithMoto('a database, against moto', (moto) => {
 
   const saved = (world: DataWorld): CreateRequest =>
     world.request('database.db', { kind: 'database', database: spec({ finalSnapshot: 'last-words' }) }, { needs });
+  /** A database whose last snapshot has been made already. */
+  const withLastSnapshot = async () => {
+    const client = rds();
+    await source(client);
+    const world = open();
+    const database = saved(world);
+    await createDatabase(world.cloud, groups, database, world.call);
+    const snapshot = finalSnapshotName('last-words', world.spin, database.key);
+    const DBInstanceIdentifier = databaseIdentifier(world.spin, database.key);
+    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: snapshot }));
+    return { ...world, database, snapshot };
+  };
   const snapshots = async (client: RDSClient): Promise<readonly (string | undefined)[]> =>
     ((await client.send(new DescribeDBSnapshotsCommand({}))).DBSnapshots ?? [])
       .map(({ DBSnapshotIdentifier: name }) => name)
@@ -145,15 +157,7 @@ describeWithMoto('a database, against moto', (moto) => {
   });
 
   it('goes without another snapshot where the one of this life is whole, and says that it stays', async () => {
-    const client = rds();
-    await source(client);
-    const world = open();
-    const { cloud, region, call, spin, events } = world;
-    const database = saved(world);
-    await createDatabase(cloud, groups, database, call);
-    const snapshot = finalSnapshotName('last-words', spin, database.key);
-    const DBInstanceIdentifier = databaseIdentifier(spin, database.key);
-    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: snapshot }));
+    const { cloud, region, call, events, database, snapshot } = await withLastSnapshot();
     expect(await releaseDatabase(region, database, call)).toBe('requested');
     expect(await listDatabases(cloud, {}, call)).toEqual([]);
     expect(events).toEqual([{ type: 'snapshot.kept', resource: database.key, data: { snapshot } }]);
@@ -184,16 +188,8 @@ describeWithMoto('a database, against moto', (moto) => {
   });
 
   it('says once which snapshot stays where an earlier process asked it to go', async () => {
-    const client = rds();
-    await source(client);
-    const world = open();
-    const { cloud, region, call, spin, events } = world;
-    const database = saved(world);
-    await createDatabase(cloud, groups, database, call);
-    const snapshot = finalSnapshotName('last-words', spin, database.key);
-    const DBInstanceIdentifier = databaseIdentifier(spin, database.key);
-    await client.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier, DBSnapshotIdentifier: snapshot }));
-    moto().proxy.ail(DBInstanceIdentifier, 'deleting');
+    const { region, call, spin, events, database, snapshot } = await withLastSnapshot();
+    moto().proxy.ail(databaseIdentifier(spin, database.key), 'deleting');
     for (const _again of [1, 2]) expect(await releaseDatabase(region, database, call)).toBe('requested');
     expect(events).toEqual([{ type: 'snapshot.kept', resource: database.key, data: { snapshot } }]);
   });
