@@ -29,7 +29,8 @@ async function watch(columns: number, mode = '', later = columns): Promise<{ rea
     return true;
   });
   const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', TERM: 'xterm-256color' };
-  const child = spawn(process.execPath, ['--no-warnings', SCRIPT, mode], { cols: columns, rows: 20, env });
+  const narrower = later === columns ? [] : [String(later)];
+  const child = spawn(process.execPath, ['--no-warnings', SCRIPT, mode, ...narrower], { cols: columns, rows: 20, env });
   child.onData((data) => screen.write(data));
   await new Promise<void>((resolve) => child.onExit(() => resolve()));
   await new Promise<void>((resolve) => screen.write('', resolve));
