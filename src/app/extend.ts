@@ -3,7 +3,7 @@ import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { addMoney, costOver, formatMoney } from '../core/money.ts';
 import { costOfIntervals, hourlyOf, intervalsOf } from '../cost/intervals.ts';
-import { withRetries } from '../lifecycle/effects.ts';
+import { withRetries } from '../lifecycle/retries.ts';
 import { spinOf } from '../lifecycle/work.ts';
 import type { SpinRecord } from '../store/record.ts';
 import type { App } from './context.ts';

@@ -20,7 +20,9 @@ export async function failed(
 ): Promise<unknown> {
   const { session, call } = work;
   const stopped = call.signal.aborted && !(isSpinError(call.signal.reason) && call.signal.reason.code === 'timeout');
-  if (stopped || thrown instanceof InternalError) return thrown;
+  if (thrown instanceof InternalError) return thrown;
+  // Whatever else failed then failed because of it, or does not matter any more.
+  if (stopped) return call.signal.reason;
   const fault = noteOf(thrown);
   call.emit({ type: 'spin.failed', fault });
   await session.update((record) => ({ ...record, failure: fault, updatedAt: call.clock.now() }));
@@ -28,7 +30,8 @@ export async function failed(
   try {
     await rollBack(app, workOn(app, session, work.provider), before);
   } catch (broken) {
-    if (app.signal.aborted || session.lost.aborted || broken instanceof InternalError) return broken;
+    if (broken instanceof InternalError) return broken;
+    for (const { aborted, reason } of [app.signal, session.lost]) if (aborted) return reason;
     // Why it did not come up must not be hidden by what could not be taken back.
     const { message } = failure(session.record.id, thrown, fault, false);
     return new SpinError('release-failed', `${message}; and its rollback failed: ${messageOf(broken)}`, {

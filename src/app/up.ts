@@ -3,7 +3,7 @@ import { formatDuration } from '../core/duration.ts';
 import { SpinError } from '../core/errors.ts';
 import { canonicalJson, type SpinId } from '../core/ids.ts';
 import { converge } from '../lifecycle/converge.ts';
-import { withRetries } from '../lifecycle/effects.ts';
+import { withRetries } from '../lifecycle/retries.ts';
 import { type Decision, reconcile, refuseLoss } from '../lifecycle/reconcile.ts';
 import { survey } from '../lifecycle/survey.ts';
 import { spinOf, type Work } from '../lifecycle/work.ts';

@@ -81,6 +81,11 @@ export const EVENTS = {
   'hook.finished': { phase: 'drain', level: 'detail', meaning: 'A drain or evacuation hook ended; data has its exit code.' },
   'resource.releasing': { phase: 'release', level: 'step', meaning: 'The provider was asked to delete the resource.' },
   'resource.released': { phase: 'release', level: 'step', meaning: 'The resource is proven absent.' },
+  'resource.withdrawn': {
+    phase: 'release',
+    level: 'warning',
+    meaning: 'What was on its way when another took the spin down was ended again; fault says why it could not be.',
+  },
   'secret.destroyed': { phase: 'release', level: 'detail', meaning: 'A secret was destroyed, and its absence confirmed.' },
   'snapshot.kept': {
     phase: 'release',

@@ -1,8 +1,8 @@
 import { SpinError } from '../core/errors.ts';
 import type { Found, Unasked } from '../providers/provider.ts';
-import { withRetries } from './effects.ts';
 import { growingPauses, proofTimeout } from './proving.ts';
 import { ReleaseTree } from './release.ts';
+import { withRetries } from './retries.ts';
 import { ownedByOthers, takenOver } from './taken-over.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';

@@ -1,5 +1,5 @@
 import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
-import type { EventBody, FaultNote } from '../core/events.ts';
+import type { FaultNote } from '../core/events.ts';
 import { canonicalJson } from '../core/ids.ts';
 import type { Phase } from '../core/phases.ts';
 import type { ResourceKind } from '../plan/plan.ts';
@@ -8,8 +8,10 @@ import type { Handle, Observation } from '../providers/provider.ts';
 import { mergeRuns } from '../store/interval.ts';
 import type { ResourceRecord, SpinRecord } from '../store/record.ts';
 import { DATABASE_RELEASE_MS } from './proving.ts';
+import { withRetries } from './retries.ts';
 import { TABLE, transition } from './table.ts';
 import type { Watch } from './watch.ts';
+import { withdraw } from './withdraw.ts';
 import { bindingsOf, createRequestOf, put, settle, targetOf, type Work } from './work.ts';
 
 /** A resource did not come up; the record says `failed`. Carried by the SpinError that the command ends with. */
@@ -24,11 +26,6 @@ export class ResourceFailure extends Error {
     this.fault = fault;
   }
 }
-
-const FIRST_RETRY_MS = 200;
-const LAST_RETRY_MS = 10_000;
-/** A fault that passes sooner is no news: what was made a moment ago is often not shown yet. */
-const TELL_AFTER_MS = 2_000;
 
 /** NotFound this soon after a create means *not yet*; later it means *gone*. */
 const CONSISTENCY_WINDOW_MS = 10_000;
@@ -55,16 +52,21 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
   let current = resource;
   // What could not be asked for can be asked for again, with what was made of it before; what was made and failed cannot.
   let at: 'creating' | 'booting' = 'creating';
+  // What was asked for, where the record does not show yet that it is there.
+  let underWay: { readonly handle?: Handle } | undefined;
   const create = async (): Promise<Handle> => {
     at = 'creating';
+    underWay = {};
     const handle = await createWithRetries(work, resource);
     at = 'booting';
+    underWay = { handle };
     return handle;
   };
   try {
     const handle = await create();
     current = transition(current, { ...base(latest(work, resource)), status: 'booting', handle, since: clock.now() });
     await put(work, current);
+    underWay = undefined;
     emit({ type: 'resource.created', phase, resource: resource.key });
     const seen = await becomesReady(work, watch, current, create);
     const readyAt = clock.now();
@@ -81,6 +83,7 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
         since: readyAt,
       }),
     );
+    underWay = undefined;
     emit({
       type: 'resource.ready',
       phase: resource.kind === 'service' ? 'bootstrap' : phase,
@@ -92,6 +95,8 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
     if (fault === undefined) throw thrown;
     await markFailed(work, current, fault, at);
     throw new ResourceFailure(resource.key, fault);
+  } finally {
+    if (underWay !== undefined && work.session.lost.aborted) await withdraw(work, resource, underWay.handle);
   }
 }
 
@@ -228,40 +233,6 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
       const attempt = (current.attempt ?? 0) + 1;
       await put(work, { ...current, attempt });
       work.call.emit({ type: 'resource.alternative', resource: resource.key, fault: thrown.note(), data: { attempt } });
-    }
-  }
-}
-
-/**
- * Does what a provider is asked for, again with growing pauses where it is throttled or stumbles, until `deadline`; why is told.
- * @param about what is asked for, for the events
- * @throws Fault of the last try; SpinError `lease-lost`; the call's abort reason
- */
-export async function withRetries<T>(
-  work: Work,
-  deadline: number,
-  effect: () => Promise<T>,
-  about: Pick<EventBody, 'phase' | 'resource'> = {},
-): Promise<T> {
-  const { clock, signal, emit } = work.call;
-  const began = clock.now();
-  const told = new Set<string>();
-  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
-    signal.throwIfAborted();
-    try {
-      return await effect();
-    } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      // A provider that refuses our fencing number has seen a newer one: find out who took the lease.
-      if (thrown.kind === 'conflict') await work.session.check();
-      if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
-      if (clock.now() - began >= TELL_AFTER_MS && !told.has(thrown.message)) {
-        told.add(thrown.message);
-        emit({ type: 'provider.retried', ...about, fault: thrown.note() });
-      }
-      await clock.sleep(pause, signal);
-      // The pause was long enough to lose the lease in, and whoever lost it makes no call any more.
-      await work.session.check();
     }
   }
 }

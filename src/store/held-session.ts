@@ -70,6 +70,11 @@ export class HeldSession implements Session {
     if (this.#options.clock.now() >= this.#held.lease.expiresAt) await this.update((record) => record);
   }
 
+  async isOver(): Promise<boolean> {
+    const found = await this.#options.store.read(this.record.id);
+    return found?.record.incarnation !== this.record.incarnation || found.record.desired === 'down';
+  }
+
   close(): Promise<void> {
     if (this.#ended) return this.#tail;
     this.#ended = true;

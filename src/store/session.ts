@@ -21,6 +21,8 @@ export interface Session {
   update(change: (record: SpinRecord) => SpinRecord): Promise<SpinRecord>;
   /** Asks the store whether the lease is still ours; to be called before whatever creates. @throws SpinError `lease-lost` */
   check(): Promise<void>;
+  /** Asks the store whether the life of this record has ended, or is to end and never go on. */
+  isOver(): Promise<boolean>;
   /** Gives the lease back, after the updates under way. Repeatable; nothing happens where it is lost. */
   close(): Promise<void>;
   /**

@@ -115,6 +115,25 @@ describe('down', () => {
     expect(await ids()).toEqual([]);
   });
 
+  it('is what an up tells that lost its lease to it, whatever else failed because of that', async () => {
+    // What else was on its way takes longer to look after: the failure comes first.
+    place.world.hang('create', { of: 'service.db' });
+    place.world.during('release', () => place.clock.sleep(5_000), { of: 'service.db', times: 2 });
+    place.world.during(
+      'create',
+      async (signal) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        throw new Fault('denied', 'state-unwritable', 'the folder is gone');
+      },
+      { of: 'route.web' },
+    );
+    const ended = up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'rollback' }).catch((thrown: unknown) => thrown);
+    await place.clock.advance(1_000);
+    expect(await take()).toMatchObject({ spins: [{ result: 'released' }] });
+    expect(await place.run(ended)).toMatchObject({ code: 'lease-lost' });
+    expect(await ids()).toEqual([]);
+  });
+
   it('does not stop another down, and waits for it where it was told to', async () => {
     await run(SPEC);
     place.world.releaseLooks = 10;

@@ -118,6 +118,28 @@ test.each([
   expect(left(await ec2.snapshot())).toEqual([]);
 });
 
+test.each(['CreateSecurityGroup', 'CreateVolume'])(
+  'what an up had asked for by %s, and AWS made when a down was done, is ended by the up, which lost its lease',
+  LONG,
+  async (action) => {
+    const { here, ec2 } = await awsProject();
+    here.spec(spec({ more: '    volumes: [data]\nvolumes: { data: { size: 1 } }\n' }));
+    await ec2.script({ action, fault: 'hold-request' });
+    const late = here.start(['up', '--output', 'json']);
+    await ec2.held();
+    late.kill('SIGSTOP');
+    await here.ok(['down', 'shop', '--yes']);
+    expect(left(await ec2.snapshot())).toEqual([]);
+    await ec2.release();
+    await until(async () => left(await ec2.snapshot()).length > 0, 'it is made after all');
+    late.kill('SIGCONT');
+    const { code, stdout } = await late.ended;
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'lease-lost' } });
+    expect(left(await ec2.snapshot())).toEqual([]);
+  },
+);
+
 test('with its state lost, a spin is found by its tags, adopted, and taken down; what nobody adopts is swept', LONG, async () => {
   // A sweep asks a cloud that the config speaks of, or that a record is of; here there will be none.
   const { here, ec2 } = await awsProject({}, { SPIN_GC_GRACE: '1s', SPIN_PROVIDER: 'aws' });

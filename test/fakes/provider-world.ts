@@ -107,7 +107,7 @@ export class World {
   }
 
   /** Runs something in the middle of the next call of a verb. */
-  during(verb: Verb, act: () => Promise<void>, options: ScriptOptions = {}): void {
+  during(verb: Verb, act: Script['act'], options: ScriptOptions = {}): void {
     this.#script(verb, options, act);
   }
 

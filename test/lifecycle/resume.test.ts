@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FaultNote } from '../../src/core/events.ts';
 import { base, type ResourceFailure } from '../../src/lifecycle/effects.ts';
+import { turnedDown } from '../../src/lifecycle/release.ts';
 import { Fault, type FaultKind } from '../../src/providers/fault.ts';
 import type { ResourceRecord } from '../../src/store/record.ts';
 import { EXPOSED, specOf } from '../plan/specs.ts';
@@ -284,5 +285,99 @@ describe('a lease that is lost in the middle', () => {
     expect(await failing(stage.place.run(done))).toMatchObject({ code: 'lease-lost' });
     expect(stage.world.at()).toEqual([]);
     expect(down.record.resources).toEqual({});
+  });
+
+  describe('while something was on its way', () => {
+    /** A provider that knows nothing of leases, as a cloud, once `taken` ran in the middle of a create. */
+    const whileCreating = (of: string, taken: () => Promise<void>, when: 'before' | 'after' = 'before'): void =>
+      stage.world.during(
+        'create',
+        async () => {
+          await taken();
+          stage.world.fences.clear();
+          stage.world.calls.length = 0;
+        },
+        { of, when },
+      );
+    const downed = async (): Promise<void> => {
+      const down = new Stage(stage.place);
+      const session = await stage.open('preempt');
+      await session.update((record) => turnedDown(record, stage.clock.now()));
+      down.use(session);
+      await down.dissolve();
+      await session.remove();
+    };
+    const withdrawn = () => stage.events.filter(({ type }) => type === 'resource.withdrawn');
+
+    it.each(['keeper.keeper', 'service.db'])('ends %s again, which came into being after a down was done', async (of) => {
+      whileCreating(of, downed);
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.made).toContain(`${of}@1.1`);
+      expect(stage.world.at()).toEqual([]);
+      expect(withdrawn()).toEqual([{ type: 'resource.withdrawn', resource: `${of}@1` }]);
+    });
+
+    it('ends it also where another life has begun since, and leaves that alone', async () => {
+      const next = new Stage(stage.place);
+      whileCreating('service.db', async () => {
+        await downed();
+        await stage.clock.advance(10);
+        next.use(await stage.open());
+        await next.converge(SPEC);
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(new Set(stage.world.at().map(({ spin }) => spin.incarnation))).toEqual(new Set([next.record.incarnation]));
+      expect(stage.world.at().map(({ key }) => key)).toContain('service.db@1');
+      expect(withdrawn()).toHaveLength(1);
+    });
+
+    it('ends it where its answer was lost', async () => {
+      stage.world.fail('create', new Fault('transient', 'no-answer', 'no answer'), { of: 'service.db', when: 'after' });
+      whileCreating('service.db', downed);
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.at()).toEqual([]);
+      expect(withdrawn()).toHaveLength(1);
+    });
+
+    it('ends it while the down is still at work, which may have looked for it before', async () => {
+      whileCreating('service.db', async () => {
+        const session = await stage.open('preempt');
+        await session.update((record) => turnedDown(record, stage.clock.now()));
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.at('service.db')).toEqual([]);
+      expect(stage.moves()).toContain('release service.db@1');
+    });
+
+    it('leaves it to one who brings the spin up', async () => {
+      whileCreating('service.db', async () => {
+        await stage.open('preempt');
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.at('service.db')).toHaveLength(1);
+      expect(stage.moves()).toEqual([]);
+      expect(withdrawn()).toEqual([]);
+    });
+
+    it('leaves it to who has the provider told of a newer lease', async () => {
+      stage.world.fail('release', new Fault('conflict', 'fenced', 'another has it'), { times: Infinity });
+      whileCreating('service.db', async () => {
+        const session = await stage.open('preempt');
+        await session.update((record) => turnedDown(record, stage.clock.now()));
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(withdrawn()).toEqual([]);
+    });
+
+    it('says what could not be ended, after it tried for a while', async () => {
+      whileCreating('service.db', async () => {
+        await downed();
+        stage.world.fail('release', new Fault('transient', 'no-answer', 'no answer'), { times: Infinity });
+      });
+      const began = stage.clock.now();
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(withdrawn()).toMatchObject([{ resource: 'service.db@1', fault: { class: 'no-answer' } }]);
+      expect(stage.clock.now() - began).toBeGreaterThan(20_000);
+    });
   });
 });

@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 import { removeFile } from './remove-file.ts';
+import { makeSubfolder } from './subfolder.ts';
 
 /**
  * Takes note of a fencing number and refuses one that is lower than the highest seen. The numbers are names of empty files,
@@ -14,21 +15,17 @@ export function claimFence(folder: string, fence: number): void {
   refuseBelow(seen, fence);
   // Claimed before, and nobody has claimed since: one look is enough for the many requests of one command.
   if (seen.length === 1 && seen[0] === fence) return;
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (thrown) {
-    const code = systemCode(thrown);
-    if (code === 'ENOENT') throw new Fault('not-found', 'spin-gone', 'the folder of this incarnation does not exist', { cause: thrown });
-    if (code !== 'EEXIST') throw thrown;
-  }
+  makeSubfolder(folder);
   writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
   for (const lower of readFences(folder)) if (lower < fence) removeFile(join(folder, String(lower)));
-  refuseLower(folder, fence);
+  confirmFence(folder, fence);
 }
 
-/** @throws Fault `conflict` `fenced` */
-export function refuseLower(folder: string, fence: number): void {
-  refuseBelow(readFences(folder), fence);
+/** That a number claimed before is still the highest. @throws Fault `conflict` `fenced`; `not-found` `spin-gone` where all was removed since */
+export function confirmFence(folder: string, fence: number): void {
+  const seen = readFences(folder);
+  refuseBelow(seen, fence);
+  if (!seen.includes(fence)) throw new Fault('not-found', 'spin-gone', 'the folder of this incarnation was removed meanwhile');
 }
 
 function refuseBelow(seen: readonly number[], fence: number): void {

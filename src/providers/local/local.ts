@@ -8,7 +8,7 @@ import { bindService } from '../bind.ts';
 import { Fault } from '../fault.ts';
 import type { Call, CreateRequest, Enforcer, Handle, LogLine, LogQuery, Provider, SpinRef, Target } from '../provider.ts';
 import { askKeeper } from './control.ts';
-import { claimFence } from './fences.ts';
+import { claimFence, confirmFence } from './fences.ts';
 import { inventory, reclaim } from './inventory.ts';
 import { askLiving, keeperConfig, type KeeperStart, makeFolder, startKeeper, writeKeeperFiles } from './keeper-start.ts';
 import type { KeeperConfig, Wanted } from './keeper/state.ts';
@@ -183,19 +183,20 @@ async function create(
       await writeKeeperFiles(folder, { ...start.config, withhold: desire.withhold ?? [] }, request.deadline);
       await startKeeper(folder, start, call);
       return { folder: folder.root };
+    // The keeper comes first, and makes the folder: whoever finds none comes too late.
     case 'secret': {
-      makeFolder(folder);
       claimFence(folder.fences, request.fence);
-      const io = { env: options.env, baseDir: desire.baseDir ?? '/', signal: call.signal };
+      const mayWrite = (): void => confirmFence(folder.fences, request.fence);
+      const io = { env: options.env, baseDir: desire.baseDir ?? '/', signal: call.signal, mayWrite };
       const { ms } = await issueSecret(folder.secrets, desire.name, desire.source, request.token, io);
       call.emit({ type: 'secret.issued', resource: request.key, ms });
       return { secret: desire.name };
     }
     case 'volume': {
-      makeFolder(folder);
       claimFence(folder.fences, request.fence);
       const { makeVolume, volumePath } = await import('./volumes.ts');
-      const { bytes } = await makeVolume(folder.volumes, desire.name, desire.source, request.token, call.signal);
+      const mayWrite = (): void => confirmFence(folder.fences, request.fence);
+      const { bytes } = await makeVolume(folder.volumes, desire.name, desire.source, request.token, { signal: call.signal, mayWrite });
       return { volume: volumePath(folder.volumes, desire.name), bytes };
     }
     case 'service':
@@ -221,7 +222,7 @@ async function release(target: Target, options: LocalOptions, keeping: Keeping):
     case 'keeper':
       return releaseKeeper(target, fence, folder, options.stateTag, call);
     case 'secret':
-      if (!(await destroySecret(folder.secrets, desire.name))) return 'requested';
+      await destroySecret(folder.secrets, desire.name);
       call.emit({ type: 'secret.destroyed', resource: target.key });
       return 'absent';
     case 'volume':

@@ -48,7 +48,8 @@ export async function releaseKeeper(
 
 /** Removes all files of an incarnation, its secrets overwritten first, and the folder of the ID where that is empty then. */
 export async function removeFolder(folder: SpinFolder): Promise<void> {
-  for (const name of secretsIn(folder)) await destroySecret(folder.secrets, name);
+  // What could not be overwritten is deleted with the rest.
+  await Promise.allSettled(secretsIn(folder).map((name) => destroySecret(folder.secrets, name)));
   await rm(folder.root, { recursive: true, force: true, maxRetries: 3 });
   removeEmptyParent(folder);
 }

@@ -1,15 +1,18 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { InternalError, messageOf, systemCode } from '../../core/errors.ts';
 import type { SecretSource } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
 import type { SecretIo } from '../secret-source.ts';
+import { makeSubfolder } from './subfolder.ts';
 
 /** What a secret is read and timed with; the machine's own clock unless given. */
 interface IssueIo extends SecretIo {
   readonly clock?: Clock;
+  /** Asked before the value is written, as reading it can take long. Throws where another has the lease by now. */
+  readonly mayWrite?: () => void;
 }
 
 /** The 0600 file, in a 0700 folder, that holds a secret's value and nothing else. */
@@ -25,7 +28,7 @@ export function secretFile(root: string, name: string): string {
  * Refused: empty values, those of less than 4 characters (they could not be kept out of logs without
  * ruining them), over 64 KiB, with a NUL or not UTF-8.
  * @returns milliseconds that it took
- * @throws Fault `secret-unresolved`; its message never holds the value, nor what a command printed
+ * @throws Fault `spin-gone`; what `mayWrite` throws; `secret-unresolved`: its message never holds the value, nor what a command printed
  */
 export async function issueSecret(
   root: string,
@@ -38,10 +41,11 @@ export async function issueSecret(
   const started = clock.now();
   const file = secretFile(root, name);
   io.signal.throwIfAborted();
-  await mkdir(root, { recursive: true, mode: 0o700 });
+  makeSubfolder(root);
   if (!(await isIssued(file, token))) {
     const { readSecretSource } = await import('../secret-source.ts');
     const value = await readSecretSource(name, source, io);
+    io.mayWrite?.();
     // The token goes first and comes last: a value without one was handed to nobody and is replaced.
     await rm(tokenFile(file), { force: true });
     await writePrivate(file, value);
@@ -72,14 +76,20 @@ export async function readSecrets(root: string, names: readonly string[]): Promi
 }
 
 /**
- * Overwrites, deletes and looks again, also after what a broken write left. True where it is confirmed that nothing is
- * there any more. On file systems that write elsewhere than in place the overwriting is as good as they allow.
+ * Overwrites, deletes and looks again, also after what a broken write left. On file systems that write elsewhere than in place the
+ * overwriting is as good as they allow.
+ * @throws Fault `secret-left` where something is there still: `transient`, as another may have been writing, or `denied`
  */
-export async function destroySecret(root: string, name: string): Promise<boolean> {
+export async function destroySecret(root: string, name: string): Promise<void> {
   const file = secretFile(root, name);
-  const gone = await Promise.all([file, partialFile(file), tokenFile(file), partialFile(tokenFile(file))].map(destroyFile));
+  const files = [file, partialFile(file), tokenFile(file), partialFile(tokenFile(file))];
+  const results = await Promise.allSettled(files.map(destroyFile));
   await syncFolder(root);
-  return gone.every(Boolean);
+  const left = results.find((result) => result.status === 'rejected');
+  if (left === undefined) return;
+  const code = systemCode(left.reason);
+  const kind = code === 'EACCES' || code === 'EPERM' || code === 'EROFS' ? 'denied' : 'transient';
+  throw new Fault(kind, 'secret-left', `secret ${name} could not be destroyed: ${messageOf(left.reason)}`, { cause: left.reason });
 }
 
 async function isIssued(file: string, token: string): Promise<boolean> {
@@ -113,7 +123,7 @@ async function writePrivate(file: string, text: string): Promise<void> {
     }
     await rename(partial, file);
   } catch (thrown) {
-    await destroyFile(partial);
+    await destroyFile(partial).catch(() => undefined);
     throw storeFault(thrown);
   }
 }
@@ -131,7 +141,8 @@ function storeFault(thrown: unknown): Fault {
   );
 }
 
-async function destroyFile(file: string): Promise<boolean> {
+/** @throws the system's error; Fault where it came back */
+async function destroyFile(file: string): Promise<void> {
   try {
     const handle = await open(file, constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
@@ -143,11 +154,17 @@ async function destroyFile(file: string): Promise<boolean> {
   } catch {
     // What cannot be overwritten is still deleted; a file that is not there is confirmed below.
   }
-  await unlink(file).catch(() => undefined);
-  return lstat(file).then(
-    () => false,
-    (thrown: unknown) => systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR',
-  );
+  await ignoreMissing(unlink(file));
+  if ((await ignoreMissing(lstat(file))) !== undefined) throw new Fault('transient', 'secret-left', 'it was written again');
+}
+
+async function ignoreMissing<T>(done: Promise<T>): Promise<T | undefined> {
+  try {
+    return await done;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return undefined;
+    throw thrown;
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

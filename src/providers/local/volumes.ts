@@ -1,9 +1,10 @@
 import { constants, type Dirent } from 'node:fs';
-import { chmod, cp, lstat, mkdir, open, readFile, readdir, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { chmod, cp, lstat, open, readFile, readdir, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InternalError, messageOf, systemCode } from '../../core/errors.ts';
 import type { VolumeSource } from '../../spec/spec.ts';
 import { Fault } from '../fault.ts';
+import { makeSubfolder } from './subfolder.ts';
 
 /** Where a volume's content is. */
 export function volumePath(root: string, name: string): string {
@@ -12,12 +13,19 @@ export function volumePath(root: string, name: string): string {
   return join(root, name);
 }
 
+/** What a volume is made under. */
+interface MakeIo {
+  readonly signal: AbortSignal;
+  /** Asked before anything is removed, and before the volume appears, as filling it can take long. Throws where another has the lease by now. */
+  readonly mayWrite?: () => void;
+}
+
 /**
  * Makes a volume from its source. It appears whole or not at all: it is filled beside its place and renamed. What a
- * broken try left is removed first. The same token again answers with the volume that is there, unread.
+ * broken try left is removed first. The same token again answers with the volume that is there, unread, also where another made it meanwhile.
  * Links are copied as links and never followed; modes and times are kept; sockets, pipes and devices are left out.
  * @returns bytes of its regular files
- * @throws Fault `volume-source-missing`, `volume-source-invalid` (invalid), `volume-exists` (conflict: made with another
+ * @throws Fault `spin-gone`; what `mayWrite` throws; `volume-source-missing`, `volume-source-invalid` (invalid), `volume-exists` (conflict: made with another
  *   token), `disk-full` (capacity), `volume-unreadable` (denied)
  */
 export async function makeVolume(
@@ -25,29 +33,40 @@ export async function makeVolume(
   name: string,
   source: VolumeSource,
   token: string,
-  signal: AbortSignal,
+  { signal, mayWrite }: MakeIo,
 ): Promise<{ readonly bytes: number }> {
   const path = volumePath(root, name);
   signal.throwIfAborted();
-  if (await volumeExists(root, name)) {
-    const made = await readOrigin(root, name);
-    if (made?.token === token) return { bytes: made.bytes };
-    throw new Fault('conflict', 'volume-exists', `volume ${name} exists already, made by another request`);
-  }
-  const partial = `${path}.partial-${token}`;
+  if (await volumeExists(root, name)) return madeWith(token, root, name);
+  // Another name for each: whoever lost the lease, and does not know it yet, fills its own.
+  const partial = `${path}.partial-${process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex')}`;
   try {
-    await removeVolume(root, name);
-    await mkdir(partial, { recursive: true, mode: 0o700 });
+    mayWrite?.();
+    await removePartial(root, name);
+    for (const folder of [root, partial]) makeSubfolder(folder);
     await fill(partial, name, source, signal);
     const bytes = await sizeOf(partial, signal);
+    mayWrite?.();
     await writeOrigin(root, name, { token, bytes });
-    await rename(partial, path);
-    return { bytes };
+    if (await takesPlace(partial, path)) return { bytes };
+    await removeTree(partial);
   } catch (thrown) {
     const fault = await asFault(thrown, root, `volume ${name} cannot be made`);
     await removeTree(partial).catch(() => undefined);
     signal.throwIfAborted();
     throw fault;
+  }
+  return madeWith(token, root, name);
+}
+
+/** False where something is there already. */
+async function takesPlace(partial: string, path: string): Promise<boolean> {
+  try {
+    await rename(partial, path);
+    return true;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOTEMPTY' || systemCode(thrown) === 'EEXIST') return false;
+    throw thrown;
   }
 }
 
@@ -55,15 +74,25 @@ export async function makeVolume(
 export async function removeVolume(root: string, name: string): Promise<void> {
   const path = volumePath(root, name);
   try {
-    for (const entry of await entriesOf(root)) {
-      if (entry.startsWith(`${name}.partial-`)) await removeTree(join(root, entry));
-    }
+    await removePartial(root, name);
     await removeTree(path);
     // Last, so that a removal that broke off can still be told from a volume of another request.
     await rm(originFile(root, name), { force: true });
   } catch (thrown) {
     throw await asFault(thrown, root, `volume ${name} cannot be removed`);
   }
+}
+
+/** Removes what broken tries at making a volume left. */
+async function removePartial(root: string, name: string): Promise<void> {
+  for (const entry of await entriesOf(root)) if (entry.startsWith(`${name}.partial-`)) await removeTree(join(root, entry));
+}
+
+/** The volume that is there, where it was made with this token. @throws Fault `conflict` `volume-exists` */
+async function madeWith(token: string, root: string, name: string): Promise<{ readonly bytes: number }> {
+  const made = await readOrigin(root, name);
+  if (made?.token === token) return { bytes: made.bytes };
+  throw new Fault('conflict', 'volume-exists', `volume ${name} exists already, made by another request`);
 }
 
 /** True where the whole volume is there. @throws Fault where it cannot be told */
@@ -138,22 +167,35 @@ async function fill(into: string, name: string, source: VolumeSource, signal: Ab
       `volume ${name}: ${source.path} is ${isFolder ? 'a folder, not an archive' : 'not a folder'}`,
     );
   }
+  if (isFolder && `${await realpath(into)}/`.startsWith(`${path}/`.replace('//', '/'))) {
+    throw new Fault(
+      'invalid',
+      'volume-source-invalid',
+      `volume ${name}: ${source.path} holds the state folder, and would be copied into itself`,
+    );
+  }
   await (isFolder ? copyFolder(path, into, signal) : extract(path, into, name, signal));
 }
 
 async function copyFolder(from: string, into: string, signal: AbortSignal): Promise<void> {
-  await cp(from, into, {
-    recursive: true,
-    mode: constants.COPYFILE_FICLONE,
-    verbatimSymlinks: true,
-    preserveTimestamps: true,
-    filter: async (path) => {
-      signal.throwIfAborted();
-      const entry = await lstat(path);
-      return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
-    },
-  });
-  await chmod(into, (await stat(from)).mode & 0o7777);
+  // By its descriptor: under its name the copy would bring back folders that were removed meanwhile, with all above them.
+  const folder = await open(into, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await cp(from, `/proc/self/fd/${folder.fd}/.`, {
+      recursive: true,
+      mode: constants.COPYFILE_FICLONE,
+      verbatimSymlinks: true,
+      preserveTimestamps: true,
+      filter: async (path) => {
+        signal.throwIfAborted();
+        const entry = await lstat(path);
+        return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
+      },
+    });
+    await folder.chmod((await stat(from)).mode & 0o7777);
+  } finally {
+    await folder.close();
+  }
 }
 
 async function extract(archive: string, into: string, name: string, signal: AbortSignal): Promise<void> {

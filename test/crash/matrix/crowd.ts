@@ -67,6 +67,27 @@ const MINUTES_MS = 5 * 60_000;
 /** Longer than a lease lasts. */
 const LEASE_MS = 15_000;
 
+/** Where an up may stand still: what it does to the world, and which time. */
+const MOMENTS: readonly (readonly [what: string, nth: number])[] = [
+  ['ask:apply:service.web@1', 1],
+  ['make:local.folder', 1],
+  ['open:local.secrets.token.partial', 1],
+  ['link:record', 8],
+  ['make:local.logs', 1],
+  ['make:local.scratch', 1],
+  ['make:local.fences', 1],
+  ['write:local.fences.fence', 1],
+  ['rename:local.keeper.json', 1],
+  ['rename:local.desired.json', 1],
+  ['spawn:keeper', 1],
+  ['make:local.secrets', 1],
+  ['rename:local.secrets.token', 1],
+  ['make:local.volumes.data.partial', 1],
+  ['copy:local.volumes.data.partial', 1],
+  ['rename:local.volumes.data', 1],
+  ['ask:enforce', 1],
+];
+
 /** What is tried, on one machine and over a bucket. */
 export const CROWDS: readonly Crowd[] = [
   { name: 'crowd/ups', sizes: { full: 32, small: 8 }, run: (build, size) => manyUps(onOneMachine, build, size) },
@@ -74,8 +95,8 @@ export const CROWDS: readonly Crowd[] = [
   { name: 'crowd/race', sizes: { full: 200, small: 5 }, run: (build, size) => race(onOneMachine, build, size) },
   { name: 'crowd/race-s3', sizes: { full: 40, small: 2 }, run: (build, size) => race(onABucket, build, size) },
   { name: 'crowd/sweeps', sizes: { full: 50, small: 3 }, run: (build, size) => sweeps(build, size) },
-  { name: 'crowd/stale-up', sizes: { full: 2, small: 1 }, run: (build, size) => stale(build, 'up', size) },
-  { name: 'crowd/stale-down', sizes: { full: 2, small: 2 }, run: (build, size) => stale(build, 'down', size) },
+  { name: 'crowd/stale-up', sizes: { full: MOMENTS.length, small: 1 }, run: (build, size) => stale(build, 'up', size) },
+  { name: 'crowd/stale-down', sizes: { full: MOMENTS.length, small: 4 }, run: (build, size) => stale(build, 'down', size) },
   { name: 'crowd/stale-s3', sizes: { full: 1, small: 1 }, run: (build) => staleOnABucket(build) },
   { name: 'crowd/skew', sizes: { full: 1, small: 1 }, run: (build) => skewed(build) },
 ];
@@ -173,11 +194,11 @@ async function sweeps(build: Build, rounds: number): Promise<void> {
 /** An up that stood still while its lease ran out, or was taken, and then goes on. */
 async function stale(build: Build, taker: 'up' | 'down', moments: number): Promise<void> {
   const wanted = await aloneOn(onOneMachine, build);
-  for (const what of ['ask:apply:service.web@1', 'link:record'].slice(0, moments)) {
+  for (const [what, nth] of MOMENTS.slice(0, moments)) {
     await within(onOneMachine, build, 1, async (square) => {
       const [folder] = square.clients;
       if (folder === undefined) return;
-      const first = folder.start(['up', '--output', 'json'], { who: 'up', what, nth: what === 'link:record' ? 8 : 1, how: 'stop-before' });
+      const first = folder.start(['up', '--output', 'json'], { who: 'up', what, nth, how: 'stop-before' });
       await until(() => folder.told().some(({ kind }) => kind === 'break'), 'the first up stands still');
       good(await folder.run(taker === 'up' ? ['up', '--wait', '40s'] : ['down', ID, '--yes']));
       const starts = startsIn(folder);
@@ -193,8 +214,9 @@ async function stale(build: Build, taker: 'up' | 'down', moments: number): Promi
   }
 }
 
+/** Of the spin's own processes: a keeper that comes too late ends by itself, or is ended. */
 function startsIn(folder: Folder): number {
-  return folder.told().filter(({ point }) => point.what.startsWith('spawn:')).length;
+  return folder.told().filter(({ point }) => point.what === 'spawn:process').length;
 }
 
 /** The same between machines: nobody can see whether the other lives. */
@@ -241,7 +263,8 @@ function expectHeld({ args, code, stdout, stderr, signal }: Ran): void {
 }
 
 function expectSame(seen: unknown, wanted: unknown): void {
-  if (!isDeepStrictEqual(seen, wanted)) throw new TrialFailure(`it is not what one command makes: ${JSON.stringify(seen)}`);
+  if (!isDeepStrictEqual(seen, wanted))
+    throw new TrialFailure(`one command makes ${JSON.stringify(wanted)}, this is ${JSON.stringify(seen)}`);
 }
 
 async function expectNothing(square: Square, when: string): Promise<void> {

@@ -15,7 +15,7 @@ export const SPEC = `
 name: ${ID}
 ttl: 1h
 secrets: { token: { generate: 24 } }
-volumes: { data: {} }
+volumes: { data: { folder: . } }
 services:
   db: { run: "exec sleep 1000", volumes: [data], secrets: [token], env: { LEVEL: one }, health: { alive: 20ms } }
   ${OLD}

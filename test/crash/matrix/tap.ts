@@ -96,7 +96,7 @@ function tap({ log, state, at }: Orders, who: string): void {
     Reflect.set(owner, name, wrapped);
   };
 
-  const placeOf = (path: unknown): string | undefined => (typeof path === 'string' ? placeIn(state, path) : undefined);
+  const placeOf = (path: unknown): string | undefined => (typeof path === 'string' ? placeIn(state, named(path)) : undefined);
   const isThere = (path: unknown): boolean => lstatSync(String(path), { throwIfNoEntry: false }) !== undefined;
 
   const onPath = (operation: string, place: (args: readonly unknown[]) => string | undefined) => (args: readonly unknown[]) => {
@@ -244,6 +244,12 @@ function watchChildren(module: { spawn: unknown }, watch: (child: ChildProcess) 
     watch(child as ChildProcess);
     return child;
   };
+}
+
+/** A path that goes by a descriptor, by name. */
+function named(path: string): string {
+  const [descriptor] = /^\/proc\/self\/fd\/\d+/.exec(path) ?? [];
+  return descriptor === undefined ? path : `${fs.readlinkSync(descriptor)}${path.slice(descriptor.length)}`.replace(/\/\.$/, '');
 }
 
 function isWriting(flags: unknown): boolean {

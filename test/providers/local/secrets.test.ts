@@ -1,9 +1,10 @@
-import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { destroySecret, issueSecret, readSecrets, secretFile } from '../../../src/providers/local/secrets.ts';
+import { Fault } from '../../../src/providers/fault.ts';
 import type { SecretIo } from '../../../src/providers/secret-source.ts';
 import type { SecretSource } from '../../../src/spec/spec.ts';
 
@@ -79,10 +80,10 @@ describe('a secret', () => {
   test('is destroyed, with all that belongs to it, however often', async () => {
     await valueOf({ from: 'generate', length: 20 });
     await writeFile(join(root, 'db.partial'), 'half');
-    expect(await destroySecret(root, 'db')).toBe(true);
+    await destroySecret(root, 'db');
     expect(await readdir(root)).toEqual([]);
-    expect(await destroySecret(root, 'db')).toBe(true);
-    expect(await destroySecret(join(dir, 'never'), 'db')).toBe(true);
+    await destroySecret(root, 'db');
+    await destroySecret(join(dir, 'never'), 'db');
     await expect(readSecrets(root, ['db'])).rejects.toMatchObject({ kind: 'not-found', class: 'secret-missing' });
   });
 
@@ -138,6 +139,25 @@ describe('a secret', () => {
       .toBe(true);
   });
 
+  test('that comes back while it is destroyed, or cannot be, is said to be left, and the rest is destroyed', async () => {
+    await valueOf({ from: 'generate', length: 20 });
+    await rm(secretFile(root, 'db'));
+    await mkdir(secretFile(root, 'db'));
+    await expect(destroySecret(root, 'db')).rejects.toMatchObject({ kind: 'transient', class: 'secret-left', passes: true });
+    expect(await readdir(root)).toEqual(['db']);
+  });
+
+  test('is not written by one who lost the lease while it was read, nor into a folder that is gone', async () => {
+    const mayWrite = (): never => {
+      throw new Fault('conflict', 'fenced', 'another has it');
+    };
+    await expect(issueSecret(root, 'db', command('echo sesame'), 't1', { ...io, mayWrite })).rejects.toMatchObject({ class: 'fenced' });
+    expect(await readdir(root)).toEqual([]);
+    const late = issueSecret(join(dir, 'gone', 'secrets'), 'db', command('echo sesame'), 't1', io);
+    await expect(late).rejects.toMatchObject({ kind: 'not-found', class: 'spin-gone' });
+    expect(await readdir(dir)).toEqual(['secrets']);
+  });
+
   test('whose file may not be read is denied', async ({ skip }) => {
     skip(process.getuid?.() === 0, 'root may read everything');
     await writeFile(join(dir, 'pw'), 'unreadable');
@@ -150,7 +170,7 @@ describe('a secret', () => {
     await rm(secretFile(root, 'db'));
     await writeFile(join(dir, 'other'), 'not yours');
     await symlink(join(dir, 'other'), secretFile(root, 'db'));
-    expect(await destroySecret(root, 'db')).toBe(true);
+    await destroySecret(root, 'db');
     expect(await readFile(join(dir, 'other'), 'utf8')).toBe('not yours');
     await expect(lstat(secretFile(root, 'db'))).rejects.toMatchObject({ code: 'ENOENT' });
   });

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Fault } from '../../../src/providers/fault.ts';
 import { makeVolume, removeVolume, snapshotVolume, volumeExists, volumeLeft, volumePath } from '../../../src/providers/local/volumes.ts';
 
 let dir: string;
@@ -41,12 +43,12 @@ async function expectSeed(path: string): Promise<void> {
 
 describe('a volume', () => {
   test('begins empty where nothing else is asked', async () => {
-    expect(await makeVolume(root, 'data', { from: 'empty' }, 't1', signal)).toEqual({ bytes: 0 });
+    expect(await makeVolume(root, 'data', { from: 'empty' }, 't1', { signal })).toEqual({ bytes: 0 });
     expect(await readdir(volumePath(root, 'data'))).toEqual([]);
   });
 
   test('is a true copy of a folder, links unfollowed, pipes left out', async () => {
-    const { bytes } = await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', signal);
+    const { bytes } = await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', { signal });
     expect(bytes).toBe('hello#!/bin/sh\n'.length);
     await expectSeed(volumePath(root, 'data'));
     expect(await readdir(volumePath(root, 'data'))).not.toContain('pipe');
@@ -55,23 +57,63 @@ describe('a volume', () => {
   });
 
   test.each(['.tar', '.tar.gz', '.tgz', '.tar.zst'])('survives a snapshot to %s and back', async (ending) => {
-    await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', signal);
+    await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', { signal });
     const file = join(dir, `snap: shot${ending}`);
     const { bytes } = await snapshotVolume(root, 'data', file, signal);
     expect((await stat(file)).size).toBe(bytes);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    await makeVolume(root, 'again', { from: 'archive', path: file }, 't2', signal);
+    await makeVolume(root, 'again', { from: 'archive', path: file }, 't2', { signal });
     await expectSeed(volumePath(root, 'again'));
     expect((await readdir(dir)).filter((name) => name.includes('partial'))).toEqual([]);
   });
 
   test('is the same one for the same token, and refused to another', async () => {
     const source = { from: 'folder', path: await seed() } as const;
-    const first = await makeVolume(root, 'data', source, 't1', signal);
+    const first = await makeVolume(root, 'data', source, 't1', { signal });
     await writeFile(join(volumePath(root, 'data'), 'written by a service'), 'x');
-    expect(await makeVolume(root, 'data', source, 't1', signal)).toEqual(first);
+    expect(await makeVolume(root, 'data', source, 't1', { signal })).toEqual(first);
     expect(await readdir(volumePath(root, 'data'))).toContain('written by a service');
-    await expect(makeVolume(root, 'data', source, 't2', signal)).rejects.toMatchObject({ kind: 'conflict', class: 'volume-exists' });
+    await expect(makeVolume(root, 'data', source, 't2', { signal })).rejects.toMatchObject({ kind: 'conflict', class: 'volume-exists' });
+  });
+
+  test('is the one that another made while this one was filled, which nobody touches', async () => {
+    const source = { from: 'folder', path: await seed() } as const;
+    let asked = 0;
+    const mayWrite = (): void => {
+      if (++asked < 2) return;
+      mkdirSync(join(volumePath(root, 'data'), 'in use'), { recursive: true });
+      writeFileSync(join(root, 'data.origin'), 't1 12');
+    };
+    await makeVolume(root, 'data', source, 't1', { signal, mayWrite });
+    expect(asked).toBe(2);
+    expect((await readdir(root)).toSorted()).toEqual(['data', 'data.origin']);
+    expect(await readdir(volumePath(root, 'data'))).toEqual(['in use']);
+  });
+
+  test.each([1, 2])(
+    'is not made by one who lost the lease, found out at look %i: what another made or makes is as it was',
+    async (look) => {
+      const source = { from: 'folder', path: await seed() } as const;
+      let asked = 0;
+      const mayWrite = (): void => {
+        if (++asked < look) return;
+        mkdirSync(join(root, 'data.partial-other'), { recursive: true });
+        throw new Fault('conflict', 'fenced', 'another has it');
+      };
+      await expect(makeVolume(root, 'data', source, 't1', { signal, mayWrite })).rejects.toMatchObject({ class: 'fenced' });
+      expect(await readdir(root)).toEqual(['data.partial-other']);
+    },
+  );
+
+  test.each(['here', '/'])('is not made of a folder that it would lie in: %s', async (of) => {
+    const made = makeVolume(root, 'data', { from: 'folder', path: of === 'here' ? dir : of }, 't1', { signal });
+    await expect(made).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('holds the state folder') });
+  });
+
+  test('is not made in a folder that is gone', async () => {
+    const late = makeVolume(join(dir, 'gone', 'volumes'), 'data', { from: 'empty' }, 't1', { signal });
+    await expect(late).rejects.toMatchObject({ kind: 'not-found', class: 'spin-gone' });
+    expect(await readdir(dir)).not.toContain('gone');
   });
 
   test('is made anew where a try broke off', async () => {
@@ -79,12 +121,12 @@ describe('a volume', () => {
     await mkdir(join(root, 'data.partial-t0'), { recursive: true });
     expect(await volumeExists(root, 'data')).toBe(false);
     expect(await volumeLeft(root, 'data')).toBe(true);
-    await makeVolume(root, 'data', { from: 'empty' }, 't1', signal);
+    await makeVolume(root, 'data', { from: 'empty' }, 't1', { signal });
     expect((await readdir(root)).toSorted()).toEqual(['data', 'data.origin']);
   });
 
   test('that is removed leaves nothing, however often', async () => {
-    await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', signal);
+    await makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', { signal });
     await chmod(join(volumePath(root, 'data'), 'sub'), 0o500);
     await removeVolume(root, 'data');
     await removeVolume(root, 'data');
@@ -117,7 +159,7 @@ describe('a volume', () => {
         { kind: 'invalid', class: 'volume-source-invalid' },
       ],
     ] as const) {
-      const failed = makeVolume(root, 'data', source, 't1', signal);
+      const failed = makeVolume(root, 'data', source, 't1', { signal });
       await expect(failed).rejects.toMatchObject(failure);
       await expect(failed).rejects.toThrow(/volume data/);
       expect(await volumeLeft(root, 'data')).toBe(false);
@@ -131,7 +173,7 @@ describe('a volume', () => {
     await mkdir(join(dir, 'in'));
     await writeFile(join(dir, 'climber.txt'), 'x');
     execFileSync('tar', ['-cf', join(dir, 'evil.tar'), ...members], { cwd: join(dir, 'in') });
-    await expect(makeVolume(root, 'data', { from: 'archive', path: join(dir, 'evil.tar') }, 't1', signal)).rejects.toMatchObject({
+    await expect(makeVolume(root, 'data', { from: 'archive', path: join(dir, 'evil.tar') }, 't1', { signal })).rejects.toMatchObject({
       class: 'volume-source-invalid',
     });
     expect(await volumeLeft(root, 'data')).toBe(false);
@@ -147,14 +189,14 @@ describe('a volume', () => {
     await mkdir(join(dir, 'in', 'way'));
     await writeFile(join(dir, 'in', 'way', 'out'), 'x');
     execFileSync('tar', ['-rf', join(dir, 'evil.tar'), 'way/out'], { cwd: join(dir, 'in') });
-    await makeVolume(root, 'data', { from: 'archive', path: join(dir, 'evil.tar') }, 't1', signal).catch(() => undefined);
+    await makeVolume(root, 'data', { from: 'archive', path: join(dir, 'evil.tar') }, 't1', { signal }).catch(() => undefined);
     expect(await readdir(target)).toEqual([]);
   });
 
   test('stops being made when its signal aborts, and leaves nothing', async () => {
     const stop = new AbortController();
     const reason = new TypeError('enough');
-    const made = makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', stop.signal);
+    const made = makeVolume(root, 'data', { from: 'folder', path: await seed() }, 't1', { signal: stop.signal });
     stop.abort(reason);
     await expect(made).rejects.toBe(reason);
     expect(await volumeLeft(root, 'data')).toBe(false);
@@ -162,7 +204,7 @@ describe('a volume', () => {
 
   test('that is not there gives no snapshot, and a snapshot that fails leaves no file', async () => {
     await expect(snapshotVolume(root, 'data', join(dir, 'x.tar'), signal)).rejects.toMatchObject({ kind: 'not-found' });
-    await makeVolume(root, 'data', { from: 'empty' }, 't1', signal);
+    await makeVolume(root, 'data', { from: 'empty' }, 't1', { signal });
     await expect(snapshotVolume(root, 'data', join(dir, 'no folder', 'x.tar'), signal)).rejects.toMatchObject({ name: 'Fault' });
     await expect(lstat(join(dir, 'x.tar'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
