@@ -45,6 +45,10 @@ export const FAULT_CLASSES = {
   'address-unavailable': { meaning: 'The router cannot listen on its address.', hint: 'Correct `expose.host`.' },
   'secret-unresolved': { meaning: 'A secret could not be had from its source.', hint: 'Set the variable, or mend the file or command.' },
   'secret-missing': { meaning: 'The file of an issued secret is gone or cannot be read.', hint: 'Run `spin down ID`, then `spin up`.' },
+  'secret-left': {
+    meaning: 'The file of a secret could not be destroyed, or came back while it was.',
+    hint: 'Make the folder of the state writable for you, then run `spin down ID` again.',
+  },
   'volume-source-missing': {
     meaning: 'The folder or archive that a volume starts with does not exist.',
     hint: 'Correct the path in `volumes`.',
