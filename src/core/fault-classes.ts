@@ -150,6 +150,10 @@ export const FAULT_CLASSES = {
     meaning: 'The value of a secret is longer than its store holds.',
     hint: 'Keep what is long in a volume, and only its key in a secret.',
   },
+  'device-taken': {
+    meaning: 'The image has a disk of its own under the device name of a volume.',
+    hint: 'Use an image without that disk, or fewer volumes in the service.',
+  },
   'name-taken': {
     meaning: 'Something that is not of the spin has the name that a resource would get.',
     hint: 'Delete or rename what is named.',

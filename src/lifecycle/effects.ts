@@ -29,6 +29,8 @@ export class ResourceFailure extends Error {
 
 /** NotFound this soon after a create means *not yet*; later it means *gone*. */
 const CONSISTENCY_WINDOW_MS = 10_000;
+/** Half of that: whoever counts from what was noted still has time. */
+const NOTE_AGAIN_MS = CONSISTENCY_WINDOW_MS / 2;
 /** Restoring a database of some size from its snapshot takes a cloud this long at worst. */
 const DATABASE_BOOT_MS = 45 * 60_000;
 /** What a provider may need beyond the deadlines that the spec gives to bootstrap and health. */
@@ -195,10 +197,11 @@ export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { s
     hourly,
     bound,
     requestedAt,
+    askedAt,
     runs,
     since,
   } = resource;
-  const more = { ...(attempt === undefined ? {} : { attempt }), ...withRuns(runs) };
+  const more = { ...(attempt === undefined ? {} : { attempt }), ...(askedAt === undefined ? {} : { askedAt }), ...withRuns(runs) };
   return { key, address, kind, generation, token, count, ...more, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
 }
 
@@ -224,7 +227,11 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
     const current = latest(work, resource);
     const request = { ...createRequestOf(work, current, bindingsOf(work.session.record, work.leaving)), firstAttempt };
     try {
-      return await withRetries(work, deadline, () => work.provider.create(request, work.call), {
+      const ask = async (): Promise<Handle> => {
+        await noteAsking(work, resource);
+        return work.provider.create(request, work.call);
+      };
+      return await withRetries(work, deadline, ask, {
         phase: phaseOf(resource.kind),
         resource: resource.key,
       });
@@ -235,6 +242,13 @@ async function createWithRetries(work: Work, resource: ResourceRecord): Promise<
       work.call.emit({ type: 'resource.alternative', resource: resource.key, fault: thrown.note(), data: { attempt } });
     }
   }
+}
+
+/** Whoever goes on after a crash must know that what is in no list may have been made a moment ago. */
+async function noteAsking(work: Work, resource: ResourceRecord): Promise<void> {
+  const current = latest(work, resource);
+  const now = work.call.clock.now();
+  if (now - (current.askedAt ?? current.requestedAt) >= NOTE_AGAIN_MS) await put(work, { ...current, askedAt: now });
 }
 
 async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord, create: () => Promise<Handle>): Promise<Observation> {

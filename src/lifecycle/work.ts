@@ -31,7 +31,7 @@ export function targetOf(record: SpinRecord, resource: ResourceRecord): Target {
     token: resource.token,
     count: resource.count,
     ...(resource.attempt === undefined ? {} : { attempt: resource.attempt }),
-    requestedAt: resource.requestedAt,
+    requestedAt: resource.askedAt ?? resource.requestedAt,
     desire: resource.desire,
     needs: resource.needs,
     ...(handle === undefined ? {} : { handle }),

@@ -58,7 +58,7 @@ export interface Target {
    * derives its request tokens from: another alternative is another request.
    */
   readonly attempt?: number;
-  /** When its creating call was first written down; absent for what was never asked for. */
+  /** When it was asked for last, by the record before this call; absent for what was never asked for. */
   readonly requestedAt?: number;
   readonly desire: Desire;
   /** Keys of the resources that it stands on: a registration's service generation and route. */

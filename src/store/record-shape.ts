@@ -79,6 +79,7 @@ const RESOURCE: Fields<keyof ResourceRecord | 'handle'> = {
   bound: text,
   hourly: price,
   requestedAt: time,
+  askedAt: maybe(time),
   runs: maybe(listOf(run)),
   since: time,
   status: oneOf(STATUSES),

@@ -34,6 +34,8 @@ interface ResourceBase {
   readonly bound: string;
   /** When the creating call was first written down; what it costs counts from here, unless `runs` know better. */
   readonly requestedAt: number;
+  /** When it was asked for last, where that was long after: what was made then may be in no list yet. */
+  readonly askedAt?: number;
   /** What its machines are paid for by their provider's own times, as last seen. */
   readonly runs?: readonly Run[];
   /** Since when it has the status it has. */

@@ -5,6 +5,7 @@ import { turnedDown } from '../../src/lifecycle/release.ts';
 import { Fault, type FaultKind } from '../../src/providers/fault.ts';
 import type { ResourceRecord } from '../../src/store/record.ts';
 import { EXPOSED, specOf } from '../plan/specs.ts';
+import { targetOf } from '../../src/lifecycle/work.ts';
 import { Stage } from './stage.ts';
 
 let stage: Stage;
@@ -19,6 +20,10 @@ const failing = (work: Promise<unknown>): Promise<ResourceFailure> =>
     () => expect.fail('it did not fail'),
     (thrown: ResourceFailure) => thrown,
   );
+
+const untilAsked = async (of: string, times: number): Promise<void> => {
+  while (stage.world.calls.filter((call) => call.startsWith(`create ${of}@`)).length < times) await stage.clock.sleep(10);
+};
 
 describe('an up after one that broke off', () => {
   const asIf: Readonly<Record<string, (resource: ResourceRecord) => ResourceRecord>> = {
@@ -234,6 +239,21 @@ describe('an abort', () => {
     await next.converge(SPEC);
     expect(next.world.made.filter((key) => key.startsWith('service.db'))).toEqual(['service.db@1.1']);
   });
+});
+
+it('writes down when something was asked for last, where that took long: it may have been made a moment ago', async () => {
+  stage.world.fail('create', new Fault('throttled', 'slow-down', 'slow down'), { of: 'service.db', times: 6 });
+  stage.world.hang('create', { of: 'service.db' });
+  const { done } = await stage.begin(SPEC);
+  const began = stage.clock.now();
+  await stage.place.run(untilAsked('service.db', 7));
+  const { requestedAt, askedAt = 0 } = stage.record.resources['service.db@1'] ?? expect.fail();
+  expect(requestedAt - began).toBeLessThan(1_000);
+  expect(stage.clock.now() - askedAt).toBeLessThan(5_000);
+  expect(askedAt - began).toBeGreaterThan(10_000);
+  stage.stop.abort(new Error('killed'));
+  await failing(stage.place.run(done));
+  expect(targetOf(stage.record, stage.record.resources['service.db@1'] ?? expect.fail()).requestedAt).toBe(askedAt);
 });
 
 describe('a lease that is lost in the middle', () => {

@@ -6,6 +6,9 @@ import { CONSISTENCY_WINDOW_MS, isFresh, observation } from './observing.ts';
 /** After these it is open whether the request had its effect. */
 const OPEN: ReadonlySet<FaultKind> = new Set<FaultKind>(['transient']);
 
+/** Far beyond what lists lag behind, in milliseconds. */
+const SETTLED_MS = 5 * 60_000;
+
 /**
  * Creating requests of this process, and whether they were answered. Without a handle, and with nothing to be seen, a resource is absent
  * only where no request can have been sent a moment ago that lists do not show yet: by this process, or by one that was killed since.
@@ -46,17 +49,30 @@ export class Asked {
 
   /** True while what is not shown may have been made all the same. */
   mayBeHidden(target: Target, call: Call): boolean {
-    if (target.handle !== undefined) return isFresh(target, call);
+    if (target.handle !== undefined && isFresh(target, call)) return true;
     if (this.isFirst(target)) return false;
-    const { spin, key, requestedAt = incarnationTime(spin.incarnation) } = target;
-    const began = this.#requests.has(keyOf(spin, key)) ? this.#requests.get(keyOf(spin, key)) : requestedAt;
+    const began = this.#has(target) ? this.#requests.get(keyOf(target.spin, target.key)) : requestedAt(target);
     return began !== undefined && Math.abs(call.clock.now() - began) < CONSISTENCY_WINDOW_MS;
+  }
+
+  /** True where nobody has asked for so long that what was made is in every list, or gone. */
+  isLongAgo(target: Target, call: Call): boolean {
+    return !this.#has(target) && Math.abs(call.clock.now() - requestedAt(target)) >= SETTLED_MS;
+  }
+
+  #has({ spin, key }: Target): boolean {
+    return this.#requests.has(keyOf(spin, key));
   }
 
   /** What an answer that lacks the target means. */
   missing(target: Target, call: Call): Observation {
     return this.mayBeHidden(target, call) ? observation('pending', 'is not shown yet') : observation('absent', 'is not there');
   }
+}
+
+/** When it was asked for last, by the record; what has none is of an adopted spin, or as old as that at most. */
+function requestedAt({ spin, requestedAt: asked = incarnationTime(spin.incarnation) }: Target): number {
+  return asked;
 }
 
 function keyOf(spin: SpinRef, key: string): string {

@@ -71,8 +71,9 @@ export const FEATURES: Readonly<
     };
   },
   service: async (region, { templatesDir }, prices) => {
-    const [{ createService, releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
+    const [{ createService }, { releaseService }, { observeServices }, { readPrograms }] = await Promise.all([
       import('./instances/instances.ts'),
+      import('./instances/ending.ts'),
       import('./instances/observe-instances.ts'),
       import('./instances/user-data.ts'),
     ]);

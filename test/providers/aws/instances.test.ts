@@ -110,6 +110,18 @@ describe('a service on EC2', () => {
     expect(world.ec2.snapshot().made.instance).toBe(2);
   });
 
+  test('asked for again with another deadline long after what it had made is gone, and in no list, it is made anew', async () => {
+    const world = await awsWorld({ ec2: { terminatedMs: 0 } });
+    const request = world.service({ name: 'web', replicas: 2 });
+    await launch(world, request);
+    for (const { id } of world.living()) world.ec2.outside.terminate(id);
+    await world.ec2.advance(2 * 3_600_000);
+    const later = { ...request, deadline: request.deadline + 4 * 3_600_000 };
+    await world.another().create(later, world.call);
+    await world.until(later, ({ state }) => state === 'running');
+    expect(world.living()).toHaveLength(2);
+  });
+
   test('grows by what is missing, and shrinks from the end', async () => {
     const world = await awsWorld();
     const web = await launch(world, world.service({ name: 'web', replicas: 2 }));
@@ -227,9 +239,26 @@ describe('a service with a volume', () => {
     await world.until(db, ({ state }) => state === 'running');
     expect(disk()?.attachedTo).toBe(machine?.id);
     const boot = bootConfig(machine?.userData);
-    expect(boot['volumes']).toEqual([{ volume: 'data', id: disk()?.id, device: '/dev/sdf', variable: 'DATA_DIR' }]);
+    expect(boot['volumes']).toEqual([{ volume: 'data', id: disk()?.id, device: '/dev/sdp', variable: 'DATA_DIR' }]);
     while ((await world.provider.release(db, 1, world.call)) !== 'absent') await world.provider.nextChange(world.spin, 100, world.call);
     expect(disk()?.attachedTo).toBeUndefined();
+  });
+
+  test('is refused with an image that has a disk of its own where the volume would be', async () => {
+    const world = await awsWorld();
+    await world.provider.create(
+      world.request('volume.data', { kind: 'volume', name: 'data', source: { from: 'disk', sizeGiB: 1 } }),
+      world.call,
+    );
+    await world.provider.create(world.firewall('db', { port: 'none' }), world.call);
+    const cloud = { instanceTypes: [], spot: false, address: 'private', image: DATA_DISKS } as const;
+    const request = world.service({ name: 'db', volumes, cloud }, { needs: ['firewall.db@1', 'volume.data@1'] });
+    await expect(world.provider.create(request, world.call)).rejects.toMatchObject({
+      kind: 'invalid',
+      class: 'device-taken',
+      message: `the image ${DATA_DISKS} has a disk of its own at /dev/sdp, where data of db would be`,
+    });
+    expect(world.living()).toEqual([]);
   });
 
   test('waits for a disk that is not shown yet', async () => {

@@ -67,7 +67,7 @@ describe('user data', () => {
     const config = read({ ...facts(service), parameters: { db: '/spin/web/x/db/1' }, disks: { data: 'vol-0123' } });
     const boot = JSON.parse(Buffer.from(fileOf(config, '/etc/spin/spin.json'), 'base64').toString('utf8')) as Record<string, unknown>;
     expect(boot['secrets']).toEqual([{ parameter: '/spin/web/x/db/1', as: 'env', variable: 'DB' }]);
-    expect(boot['volumes']).toEqual([{ volume: 'data', id: 'vol-0123', device: '/dev/sdf', variable: 'DATA_DIR' }]);
+    expect(boot['volumes']).toEqual([{ volume: 'data', id: 'vol-0123', device: '/dev/sdp', variable: 'DATA_DIR' }]);
   });
 
   test('is compressed where it would not fit, and refused with its sizes where that does not help', () => {

@@ -194,3 +194,8 @@ export function serviceOf({ key, desire }: Target): ServiceSpec {
   if (desire.kind !== 'service') throw new InternalError(`${key} is no service`);
   return desire.service;
 }
+
+/** Key of the generation of an address that a request stands on. */
+export function needOf({ needs }: Pick<Target, 'needs'>, address: string): string | undefined {
+  return needs.find((need) => need.startsWith(`${address}@`));
+}

@@ -7,7 +7,7 @@ import { Fault } from '../../fault.ts';
 import { isClass } from '../fault-class.ts';
 import { deleteGroup } from '../network/firewalls.ts';
 import { groupsWith } from '../network/groups.ts';
-import { terminate } from '../instances/instances.ts';
+import { terminate } from '../instances/ending.ts';
 import { describeMachine, isGone } from '../instances/machine.ts';
 import { machinesWith } from '../instances/machines.ts';
 import { handleText } from '../observing.ts';

@@ -74,7 +74,7 @@ export const IMAGES: readonly ImageEntry[] = [
     ...image('ami-0a1b2c3d4e5f60006', 'database-with-data-disks-20260101', 'x86_64', 'debian', []),
     further: [
       { device: '/dev/sdb', sizeGiB: 100 },
-      { device: '/dev/sdc', sizeGiB: 20 },
+      { device: '/dev/xvdp', sizeGiB: 20 },
     ],
   },
 ];
