@@ -12,7 +12,7 @@ const LS = /src[/\\]cli[/\\]views[/\\]ls\.ts$|src[/\\]app[/\\](?:ls|summary)\.ts
 
 // What stands between `down` and the first signal that it has sent: in one file for the same reason.
 const DOWN =
-  /src[/\\]cli[/\\]views[/\\]down\.ts$|src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|work|table)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
+  /src[/\\]cli[/\\]views[/\\]down\.ts$|src[/\\]app[/\\](?:down|spec-request|work-on|emitter|providers)\.ts$|src[/\\]lifecycle[/\\](?:dissolve|release|effects|evacuate|watch|withdraw|work|retries|table|proving|taken-over)\.ts$|src[/\\]telemetry[/\\]timings\.ts$|src[/\\]plan[/\\]bindings\.ts$|src[/\\]providers[/\\](?:registry|fault|bind)\.ts$/;
 
 // What any command asks AWS with, and what an `up` asks it first; with what they import, that would be sixty files.
 const AWS = /src[/\\]providers[/\\]aws[/\\]aws\.ts$|node_modules[/\\]@aws-sdk[/\\]client-ec2[/\\]/;

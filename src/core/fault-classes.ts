@@ -133,7 +133,7 @@ export const FAULT_CLASSES = {
     hint: 'Use credentials of the account that is named.',
   },
   'other-state': {
-    meaning: 'Another state location took the spin over, and nothing of it is released from here.',
+    meaning: 'Another state location took the spin over, and nothing of it is released or moved from here.',
     hint: 'Run `spin adopt ID` if it is yours to end, else `spin gc`, which forgets it here.',
   },
   'other-region': { meaning: 'A spin was looked for in another region than it lives in.', hint: 'Run `spin status ID`.' },

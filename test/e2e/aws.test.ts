@@ -206,6 +206,15 @@ test('what another state location took over, or another machine made, is neither
   await here.ok(['adopt', 'shop', '--yes'], other);
   expect((await living(ec2))[0]?.tags[OWNED.state]).toBe('of0another0state');
 
+  const before = (await living(ec2))[0]?.tags[OWNED.deadline];
+  for (const [args, replicas] of [[['extend', 'shop', '--by', '1h']], [['up']], [['up'], 2]] as const) {
+    here.spec(spec({ replicas: replicas ?? 1 }));
+    const late = await here.run(args);
+    expect(late.code, args.join(' ')).toBe(1);
+    expect(late.stderr).toMatch(/another state location \(of0another0state\)[^]*spin adopt/);
+  }
+  expect(await living(ec2)).toMatchObject([{ id: machine?.id, tags: { [OWNED.deadline]: before } }]);
+
   const refused = await here.run(['down', 'shop', '--yes']);
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toMatch(/shop belongs to another state location \(of0another0state, owner ada\)[^]*spin adopt shop/);

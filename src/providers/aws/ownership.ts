@@ -36,13 +36,15 @@ export function ownerOf(tags: Tags): Owner | undefined {
 }
 
 /**
- * Nothing is released that another state location has taken over: what is looked at for a release anyway tells whose it is.
+ * Nothing is released or moved that another state location has taken over: what is looked at for that anyway tells whose it is.
  * @throws Fault `denied` `other-state`
  */
-export function refuseOthers(owners: readonly Pick<Owner, 'resource' | 'state'>[], stateTag: string): void {
+export function refuseOthers(owners: readonly Pick<Owner, 'id' | 'resource' | 'state'>[], stateTag: string): void {
   const other = owners.find(({ state }) => state !== stateTag);
   if (other === undefined) return;
-  throw new Fault('denied', 'other-state', `${other.resource} belongs to another state location (${other.state})`);
+  throw new Fault('denied', 'other-state', `${other.resource} belongs to another state location (${other.state})`, {
+    hint: `if it is yours to work with: spin adopt ${other.id}; else spin gc, which forgets it here`,
+  });
 }
 
 /** True where an inventory of this scope lists what the owner has; `stateTag` is that of this process. */

@@ -22,6 +22,16 @@ test('leftovers of an earlier life, and of another state location, are told with
   });
 });
 
+test('what the spin itself had, and another state location took over, is told as well', async () => {
+  const world = await awsWorld();
+  await run(world, 1, owned(world, { state: 'of-others' }));
+  expect(named(await check(world, planOf({ name: 'web' })), 'leftovers')).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^i-\w+ in us-east-1 carry the ID web and are of another state location \(of-others\)/),
+    hint: expect.stringContaining('spin adopt web'),
+  });
+});
+
 test('what the spin itself has is no leftover', async () => {
   const world = await awsWorld();
   await group(world, 'mine', owned(world));

@@ -6,6 +6,7 @@ import type { Cloud } from '../cloud.ts';
 import { unless } from '../fault-class.ts';
 import { lives, type Machine } from '../instances/machine.ts';
 import { made, observation, observeAll } from '../observing.ts';
+import { refuseOthers } from '../ownership.ts';
 import type { Region } from '../region.ts';
 import type { Armed } from './schedules.ts';
 
@@ -19,7 +20,7 @@ const NO_SUCH_SERVICE = ['unimplemented'];
 
 /**
  * Moves all of them to `deadline`. Where the instances, as they were just seen, carry it already and no role is configured, nothing is
- * sent: they are tagged last, after the schedules too. @throws Fault
+ * sent: they are tagged last, after the schedules too. @throws Fault; `other-state` where another state location took an instance over
  */
 export async function enforce(
   { cloud, machines }: Pick<Region, 'cloud' | 'machines'>,
@@ -28,6 +29,10 @@ export async function enforce(
   call: Call,
 ): Promise<readonly Enforcer[]> {
   const living = (await machines.lately(spin, call)).filter(lives);
+  refuseOthers(
+    living.map(({ owner }) => owner),
+    cloud.options.stateTag,
+  );
   const role = cloud.options.settings.schedulerRole;
   const schedule = role === undefined ? undefined : await armSchedules(cloud, spin, deadline, living, role, call);
   if (living.length === 0 || living.some((machine) => deadlineOf(machine) !== deadline)) {

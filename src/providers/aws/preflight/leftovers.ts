@@ -48,8 +48,10 @@ export function askLeftoversAhead(cloud: Cloud, id: SpinId, call: Call): void {
 }
 
 function leftovers(cloud: Cloud, spin: SpinRef, all: readonly Thing[]): Check {
-  const found = all.filter(({ owner }) => owner.incarnation !== spin.incarnation);
-  const foreign = found.filter(({ owner }) => owner.state !== cloud.options.stateTag);
+  const { stateTag } = cloud.options;
+  // Of this life too, where another state location took it over.
+  const found = all.filter(({ owner }) => owner.incarnation !== spin.incarnation || owner.state !== stateTag);
+  const foreign = found.filter(({ owner }) => owner.state !== stateTag);
   const own = found.filter((thing) => !foreign.includes(thing));
   if (found.length === 0) return check('leftovers', true, `nothing else carries the ID ${spin.id}`);
   if (foreign.length > 0) {
