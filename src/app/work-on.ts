@@ -39,14 +39,15 @@ export function takeLease(app: App, lease: TakeLease): Promise<Session | undefin
 
 /** The work of one command under its lease; it stops when the user interrupts, the lease is lost, or `deadline` aborts. */
 export function workOn(app: App, session: Session, provider: Provider, deadline?: AbortSignal): Work {
-  const signals = [app.signal, session.lost, ...(deadline === undefined ? [] : [deadline])];
+  const interrupted = deadline === undefined ? app.signal : AbortSignal.any([app.signal, deadline]);
   return {
     session,
     provider,
+    interrupted,
     get stateTag() {
       return app.stateTag;
     },
-    call: { clock: app.clock, signal: AbortSignal.any(signals), emit: emitterFor(app, spinOf(session.record)) },
+    call: { clock: app.clock, signal: AbortSignal.any([interrupted, session.lost]), emit: emitterFor(app, spinOf(session.record)) },
   };
 }
 

@@ -84,7 +84,7 @@ export const EVENTS = {
   'resource.withdrawn': {
     phase: 'release',
     level: 'warning',
-    meaning: 'What was on its way when another took the spin down was ended again; fault says why it could not be.',
+    meaning: 'What was on its way when another took the spin down is ended too; fault says why it may be left.',
   },
   'secret.destroyed': { phase: 'release', level: 'detail', meaning: 'A secret was destroyed, and its absence confirmed.' },
   'snapshot.kept': {

@@ -3,7 +3,7 @@ import { InternalError } from '../core/errors.ts';
 import type { PlannedResource, ResourceAddress } from '../plan/plan.ts';
 import { intervalsUntil } from '../store/interval.ts';
 import type { ResourceRecord } from '../store/record.ts';
-import { base, bringUp } from './effects.ts';
+import { base, bringUp, bringUpNew } from './effects.ts';
 import { boundTo, standsOn, wasGiven } from './given.ts';
 import type { Decision } from './reconcile.ts';
 import { ReleaseTree } from './release.ts';
@@ -66,7 +66,7 @@ async function carryOut(
     ? await goOn(work, decision, planned, { ...current, bound }, needs)
     : await replace(work, stale, decision, planned, needs, bound);
   keys.set(decision.address, ready.key);
-  if (ready.status !== 'ready') await bringUp(work, watch, ready);
+  if (ready.status !== 'ready') await (goesOn ? bringUp(work, watch, ready) : bringUpNew(work, watch, ready));
   // Whoever is registered was counted when that was done: instances that came up since are not among them.
   else if (ready.kind === 'registration' && needs.some((need) => cameUpSince(work, need, ready)))
     await bringUp(work, watch, await again(work, ready));
@@ -104,7 +104,7 @@ async function goOn(
     desire: planned.desire,
     needs,
     since: now,
-    ...(repriced ? { requestedAt: now } : {}),
+    ...(repriced ? { requestedAt: now, askedAt: current.askedAt ?? current.requestedAt } : {}),
   };
   if (decision.action === 'keep' && current.status === 'ready') {
     const { handle, endpoints, readyAt, since } = current;

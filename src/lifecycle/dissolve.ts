@@ -29,6 +29,7 @@ export async function dissolve(work: Work): Promise<void> {
     if (failure !== undefined) taken = await takenOverBy(work);
     if (taken === undefined) await proveEmpty(work);
   } catch (thrown) {
+    work.call.signal.throwIfAborted();
     throw failure?.thrown ?? thrown;
   }
   if (taken !== undefined) throw taken;
@@ -48,7 +49,7 @@ async function takenOverBy(work: Work): Promise<SpinError | undefined> {
   return first === undefined ? undefined : takenOver(session.record.id, first, others);
 }
 
-/** @throws SpinError `release-failed` where something is left at the deadline */
+/** @throws SpinError `release-failed` where something is left at the deadline; `lease-lost` */
 export async function proveEmpty(work: Work): Promise<void> {
   const { provider, call, session } = work;
   const { id } = session.record;
@@ -59,6 +60,8 @@ export async function proveEmpty(work: Work): Promise<void> {
     call.signal.throwIfAborted();
     const found = await withRetries(work, deadline, () => listed(work), RELEASE);
     if (found.length === 0) return;
+    // Whoever has lost the lease, and does not know it yet, may have found another life, which began since.
+    await session.check();
     // What a database held back goes when that has gone.
     deadline = Math.max(deadline, began + proofTimeout(found));
     if (call.clock.now() >= deadline) throw leftBehind(id, found);

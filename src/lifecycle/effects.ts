@@ -41,12 +41,28 @@ export function phaseOf(kind: ResourceKind): Phase {
   return kind === 'route' || kind === 'registration' ? 'register' : 'provision';
 }
 
+/** Brings up what nobody has asked for before: where the lease is lost in the middle, nothing of it may stay in a life that is over. @throws as bringUp */
+export async function bringUpNew(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
+  const underWay: UnderWay = { asked: false };
+  try {
+    await bringUp(work, watch, resource, underWay);
+  } finally {
+    if (underWay.asked && work.session.lost.aborted) await withdraw(work, resource, underWay.handle);
+  }
+}
+
+/** Whether something was asked for that the record does not show yet, and what came of it. */
+interface UnderWay {
+  asked: boolean;
+  handle?: Handle;
+}
+
 /**
  * Brings one resource from `creating` or `booting` to `ready`: the creating call is sent (again) with the same token,
  * then the provider is asked until the resource does what it is for.
  * @throws ResourceFailure, after the record says `failed`; SpinError `lease-lost`; the call's abort reason
  */
-export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
+export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord, underWay: UnderWay = { asked: false }): Promise<void> {
   const { emit, clock } = work.call;
   const phase = phaseOf(resource.kind);
   const began = clock.now();
@@ -54,21 +70,19 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
   let current = resource;
   // What could not be asked for can be asked for again, with what was made of it before; what was made and failed cannot.
   let at: 'creating' | 'booting' = 'creating';
-  // What was asked for, where the record does not show yet that it is there.
-  let underWay: { readonly handle?: Handle } | undefined;
   const create = async (): Promise<Handle> => {
     at = 'creating';
-    underWay = {};
+    underWay.asked = true;
     const handle = await createWithRetries(work, resource);
     at = 'booting';
-    underWay = { handle };
+    underWay.handle = handle;
     return handle;
   };
   try {
     const handle = await create();
     current = transition(current, { ...base(latest(work, resource)), status: 'booting', handle, since: clock.now() });
     await put(work, current);
-    underWay = undefined;
+    underWay.asked = false;
     emit({ type: 'resource.created', phase, resource: resource.key });
     const seen = await becomesReady(work, watch, current, create);
     const readyAt = clock.now();
@@ -85,7 +99,7 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
         since: readyAt,
       }),
     );
-    underWay = undefined;
+    underWay.asked = false;
     emit({
       type: 'resource.ready',
       phase: resource.kind === 'service' ? 'bootstrap' : phase,
@@ -97,8 +111,6 @@ export async function bringUp(work: Work, watch: Watch, resource: ResourceRecord
     if (fault === undefined) throw thrown;
     await markFailed(work, current, fault, at);
     throw new ResourceFailure(resource.key, fault);
-  } finally {
-    if (underWay !== undefined && work.session.lost.aborted) await withdraw(work, resource, underWay.handle);
   }
 }
 

@@ -27,8 +27,8 @@ export async function withRetries<T>(
       return await effect();
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
-      // A provider that refuses our fencing number has seen a newer one: find out who took the lease.
-      if (thrown.kind === 'conflict') await work.session.check();
+      // A provider that refuses our fencing number has seen a newer one, or all is gone: find out who took the lease.
+      if (thrown.kind === 'conflict' || thrown.kind === 'not-found') await work.session.check();
       if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
       if (clock.now() - began >= TELL_AFTER_MS && !told.has(thrown.message)) {
         told.add(thrown.message);

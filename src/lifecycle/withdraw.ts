@@ -1,31 +1,52 @@
+import { messageOf, SpinError } from '../core/errors.ts';
+import type { FaultNote } from '../core/events.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Handle } from '../providers/provider.ts';
+import type { Call, Handle } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { untilAbsent } from './proving.ts';
+import { ownedByOthers } from './taken-over.ts';
 import { targetOf, type Work } from './work.ts';
 
-/** So long the end of something may take, in milliseconds; what a cloud was asked to end by then, it ends. */
+/** So long it is asked for, and so long all of it may take, whatever hangs; in milliseconds. */
+const ASK_MS = 20_000;
 const WITHDRAW_MS = 30_000;
 
 /**
- * Ends what this process had asked for when it lost the lease to one who takes the spin down, or has: it may have come into being after the
- * other looked for it, and nobody would look again. In a life that is over nobody can want it. In one that goes on it is the other's, who
- * asks for it under the same token. Never throws a Fault: the event has it.
+ * Ends a new resource that this process had asked for when it lost the lease to one who takes the spin down, or has: it may have come into
+ * being after the other looked for it, and nobody would look again. In a life that is over nobody wants it, unless another state location took
+ * that over. In one that goes on it is the other's, who asks for it under the same token. Tells how it went, and never throws.
  */
 export async function withdraw(work: Work, resource: ResourceRecord, handle: Handle | undefined): Promise<void> {
-  const { session, provider, call } = work;
-  if (!(await session.isOver())) return;
-  const target = { ...targetOf(session.record, resource), ...(handle === undefined ? {} : { handle }) };
-  // That of the work has aborted with the lease.
-  const own = { ...call, signal: new AbortController().signal };
+  const { clock, emit } = work.call;
+  const inTime = new AbortController();
+  const ended = new AbortController();
+  const unproven = new Fault('transient', 'timeout', `${resource.key} is not proven gone`);
+  clock.sleep(WITHDRAW_MS, ended.signal).then(
+    () => inTime.abort(unproven),
+    () => undefined,
+  );
+  // The signal of the work has aborted with the lease.
+  const call = { ...work.call, signal: AbortSignal.any([work.interrupted, inTime.signal]) };
   const type = 'resource.withdrawn';
   try {
-    const release = (): Promise<'requested' | 'absent'> => provider.release(target, session.fence, own);
-    await untilAbsent(release, call.clock.now() + WITHDRAW_MS, own);
-    call.emit({ type, resource: resource.key });
+    if (!(await isUnwanted(work, call))) return;
+    const target = { ...targetOf(work.session.record, resource), ...(handle === undefined ? {} : { handle }) };
+    const release = (): Promise<'requested' | 'absent'> => work.provider.release(target, work.session.fence, call);
+    if (!(await untilAbsent(release, clock.now() + ASK_MS, call))) throw unproven;
+    emit({ type, resource: resource.key });
   } catch (thrown) {
-    if (!(thrown instanceof Fault)) throw thrown;
     // A provider that knows of a newer lease has its holder at work on it.
-    if (thrown.kind !== 'conflict') call.emit({ type, resource: resource.key, fault: thrown.note() });
+    if (!(thrown instanceof Fault && thrown.kind === 'conflict')) emit({ type, resource: resource.key, fault: noteOf(thrown) });
+  } finally {
+    ended.abort();
   }
+}
+
+async function isUnwanted({ session, provider, stateTag }: Work, call: Call): Promise<boolean> {
+  return (await session.isOver()) && (await ownedByOthers(provider, session.record, stateTag, call)).length === 0;
+}
+
+function noteOf(thrown: unknown): FaultNote {
+  if (thrown instanceof Fault) return thrown.note();
+  return { class: thrown instanceof SpinError ? thrown.code : 'failed', message: messageOf(thrown) };
 }

@@ -10,6 +10,8 @@ export interface Work {
   readonly provider: Provider;
   readonly call: Call;
   readonly stateTag: string;
+  /** Aborts when the command is to end, whatever becomes of its lease. */
+  readonly interrupted: AbortSignal;
   /** Keys of generations that are on their way out: nobody is given their addresses any more. */
   readonly leaving?: ReadonlySet<string>;
 }

@@ -1,6 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
+import { down } from '../../src/app/down.ts';
 import { extend, type ExtendRequest } from '../../src/app/extend.ts';
 import { up } from '../../src/app/up.ts';
+import { Fault } from '../../src/providers/fault.ts';
 import { appFor, Place, type Setup } from './world.ts';
 
 const SPEC = 'name: shop\nttl: 4h\nservices: { web: { run: web } }\n';
@@ -43,6 +45,14 @@ it('survives a later up of the same spec', async () => {
   await move({ by: '2h' });
   expect(await place.run(up(appFor(place, { spec: SPEC }), { file: '-', onFailure: 'keep' }))).toMatchObject({ result: 'unchanged' });
   expect((await record()).deadline).toBe(createdAt + 6 * HOUR);
+});
+
+it('says that a down took the spin away, where that is why there is nothing to be moved', async () => {
+  place.world.during('enforce', async () => {
+    await place.run(down(appFor(place, { answer: true }), { ids: ['shop'] }));
+    throw new Fault('not-found', 'spin-gone', 'there is no such folder');
+  });
+  await expect(move({ by: '1h' })).rejects.toMatchObject({ code: 'lease-lost', exit: 4 });
 });
 
 it('keeps to the limit of the config', async () => {

@@ -181,9 +181,9 @@ test('with its state lost, a spin is found by its tags, adopted, and taken down;
 
 test('what another state location took over, or another machine made, is neither swept nor taken down', LONG, async () => {
   const { here, ec2 } = await awsProject({}, { SPIN_GC_GRACE: '1s', SPIN_PROVIDER: 'aws' });
-  here.spec(spec());
+  here.spec(spec({ replicas: 2 }));
   await here.ok(['up']);
-  const [machine] = await living(ec2);
+  const [machine, second] = await living(ec2);
   expect(machine?.tags[OWNED.state]).toBe(readFileSync(`${here.state}/tag`, 'utf8').trim());
   const swept = async (options = {}) => (await here.json<GcOutcome>(['gc', '--yes', '--force', '--grace', '0s'], options)).result.swept;
 
@@ -197,7 +197,7 @@ test('what another state location took over, or another machine made, is neither
     1,
     expect.stringMatching(/shop belongs to another state location \(.*owner ada\), and was left alone[^]*hint: spin adopt shop/),
   ]);
-  expect(await living(ec2)).toMatchObject([{ id: machine?.id }]);
+  expect(await living(ec2)).toMatchObject([{ id: machine?.id }, { id: second?.id }]);
 
   // An adopt that breaks off between record and tags, and goes on.
   await ec2.script({ action: 'CreateTags', fault: 'denied', times: 'always' });
@@ -207,20 +207,25 @@ test('what another state location took over, or another machine made, is neither
   expect((await living(ec2))[0]?.tags[OWNED.state]).toBe('of0another0state');
 
   const before = (await living(ec2))[0]?.tags[OWNED.deadline];
-  for (const [args, replicas] of [[['extend', 'shop', '--by', '1h']], [['up']], [['up'], 2]] as const) {
-    here.spec(spec({ replicas: replicas ?? 1 }));
+  for (const [args, replicas] of [
+    [['extend', 'shop', '--by', '1h'], 2],
+    [['up'], 2],
+    [['up'], 3],
+    [['up'], 1],
+  ] as const) {
+    here.spec(spec({ replicas }));
     const late = await here.run(args);
     expect(late.code, args.join(' ')).toBe(1);
-    expect(late.stderr).toMatch(/another state location \(of0another0state\)[^]*spin adopt/);
+    expect(late.stderr).toMatch(replicas === 1 ? /another state location \(of0another0state\)/ : /of0another0state\)[^]*spin adopt/);
   }
-  expect(await living(ec2)).toMatchObject([{ id: machine?.id, tags: { [OWNED.deadline]: before } }]);
+  expect(await living(ec2)).toMatchObject([machine, second].map((one) => ({ id: one?.id, tags: { [OWNED.deadline]: before } })));
 
   const refused = await here.run(['down', 'shop', '--yes']);
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toMatch(/shop belongs to another state location \(of0another0state, owner ada\)[^]*spin adopt shop/);
   await until(async () => (await swept()).some(({ result }) => result === 'forgotten'), 'the record is forgotten');
   expect(here.record('shop')).toBeUndefined();
-  expect(await living(ec2)).toMatchObject([{ id: machine?.id }]);
+  expect(await living(ec2)).toMatchObject([{ id: machine?.id }, { id: second?.id }]);
   await here.ok(['down', 'shop', '--yes'], other);
   expect(left(await ec2.snapshot())).toEqual([]);
 });

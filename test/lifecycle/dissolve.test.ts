@@ -241,3 +241,35 @@ it('tells why it takes so long where a provider fails again and again, once for 
   ]);
   expect(told.at(-1)?.resource).toBeUndefined();
 });
+
+describe('a down that stood still until another had taken the spin down, and a new life began', () => {
+  const nextLife = async (): Promise<Stage> => {
+    const other = new Stage(stage.place);
+    other.use(await stage.open('preempt'));
+    await other.dissolve();
+    await (await other.work()).session.remove();
+    await stage.clock.advance(10);
+    const next = new Stage(stage.place);
+    await next.converge(SPEC);
+    return next;
+  };
+
+  it.each(['inventory', 'release'] as const)(
+    'leaves that alone, and says that it lost the lease, where it stood still at %s',
+    async (verb) => {
+      await stage.converge(SPEC);
+      const life: Stage[] = [];
+      // The last that is released: nothing else notices.
+      const of = verb === 'release' ? { of: 'keeper.keeper' } : {};
+      const stoodStill = async (): Promise<void> => {
+        life.push(await nextLife());
+        if (verb === 'release') throw new TypeError('ENOENT: the folder is gone');
+      };
+      stage.world.during(verb, stoodStill, of);
+      expect(await failing(stage.dissolve())).toMatchObject({ code: 'lease-lost' });
+      expect(life[0]?.serials()).toEqual(stage.serials());
+      expect(Object.keys(life[0]?.serials() ?? {})).toHaveLength(8);
+      expect(new Set(stage.world.at().map(({ spin }) => spin.incarnation))).toEqual(new Set([life[0]?.record.incarnation]));
+    },
+  );
+});

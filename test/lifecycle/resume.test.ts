@@ -3,6 +3,8 @@ import type { FaultNote } from '../../src/core/events.ts';
 import { base, type ResourceFailure } from '../../src/lifecycle/effects.ts';
 import { turnedDown } from '../../src/lifecycle/release.ts';
 import { Fault, type FaultKind } from '../../src/providers/fault.ts';
+import { OWNED } from '../../src/core/tags.ts';
+import { SpinError } from '../../src/core/errors.ts';
 import type { ResourceRecord } from '../../src/store/record.ts';
 import { EXPOSED, specOf } from '../plan/specs.ts';
 import { targetOf } from '../../src/lifecycle/work.ts';
@@ -13,7 +15,8 @@ beforeEach(() => {
   stage = new Stage();
 });
 
-const SPEC = specOf({ db: { volumes: ['data'] }, web: { ...EXPOSED, needs: ['db'] } });
+const SERVICES = { db: { volumes: ['data'] }, web: { ...EXPOSED, needs: ['db'] } } as const;
+const SPEC = specOf(SERVICES);
 const FAULT: FaultNote = { class: 'crash-loop', message: 'it ended five times' };
 const failing = (work: Promise<unknown>): Promise<ResourceFailure> =>
   work.then(
@@ -256,6 +259,23 @@ it('writes down when something was asked for last, where that took long: it may 
   expect(targetOf(stage.record, stage.record.resources['service.db@1'] ?? expect.fail()).requestedAt).toBe(askedAt);
 });
 
+it('counts what a larger number costs from now, and yet tells the provider when it was asked for before', async () => {
+  await stage.converge(SPEC);
+  const before = stage.record.resources['service.db@1']?.requestedAt;
+  await stage.clock.advance(3_600_000);
+  const asked: (number | undefined)[] = [];
+  const { provider } = await stage.work();
+  const create = provider.create.bind(provider);
+  provider.create = (request, call) => {
+    if (request.key === 'service.db@1') asked.push(request.requestedAt);
+    return create(request, call);
+  };
+  await stage.converge(specOf({ ...SERVICES, db: { ...SERVICES.db, replicas: 2 } }));
+  expect(asked).toEqual([before]);
+  const { requestedAt, askedAt } = stage.record.resources['service.db@1'] ?? expect.fail();
+  expect([requestedAt, askedAt].map((time) => stage.clock.now() - (time ?? 0) < 10_000)).toEqual([true, true]);
+});
+
 describe('a lease that is lost in the middle', () => {
   it('ends the work: nothing is made, and nothing is written, any more', async () => {
     stage.world.delay('service.db', Infinity);
@@ -387,6 +407,66 @@ describe('a lease that is lost in the middle', () => {
       });
       expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
       expect(withdrawn()).toEqual([]);
+    });
+
+    it('leaves it alone where another state location took the life over', async () => {
+      stage.world.place = { account: '1', region: 'here' };
+      whileCreating('service.db', async () => {
+        const session = await stage.open('preempt');
+        for (const thing of stage.world.at()) thing.tags = { ...thing.tags, [OWNED.state]: 'of-others' };
+        // As a sweep does, which forgets it.
+        await session.remove();
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.at('service.db')).toHaveLength(1);
+      expect(stage.moves()).toEqual([]);
+      expect(withdrawn()).toEqual([]);
+    });
+
+    it('leaves alone what it had not begun itself: it may serve', async () => {
+      await stage.converge(SPEC);
+      whileCreating('service.db', downed);
+      expect(await failing(stage.converge(specOf({ ...SERVICES, db: { ...SERVICES.db, replicas: 2 } })))).toMatchObject({
+        code: 'lease-lost',
+      });
+      expect(withdrawn()).toEqual([]);
+      expect(stage.moves()).not.toContain('release service.db@1');
+    });
+
+    it('tells where the store cannot be asked whose it is now', async () => {
+      whileCreating('service.db', async () => {
+        await downed();
+        const { store } = stage.place;
+        const read = store.read.bind(store);
+        let asked = 0;
+        store.read = (id) => (asked++ === 0 ? read(id) : Promise.reject(new SpinError('state-unwritable', 'no answer')));
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(withdrawn()).toMatchObject([{ resource: 'service.db@1', fault: { class: 'state-unwritable' } }]);
+    });
+
+    it('is given up when the user interrupts it, or it hangs, and says so', async () => {
+      for (const how of ['interrupted', 'hangs']) {
+        stage = new Stage();
+        whileCreating('service.db', async () => {
+          await downed();
+          stage.world.hang('release', { of: 'service.db' });
+          if (how === 'interrupted') void stage.clock.sleep(1_000).then(() => stage.stop.abort(new SpinError('interrupted', 'SIGINT')));
+        });
+        const began = stage.clock.now();
+        expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+        expect(withdrawn()).toMatchObject([{ fault: { class: how === 'hangs' ? 'timeout' : 'interrupted' } }]);
+        expect(stage.clock.now() - began).toBeLessThan(how === 'hangs' ? 40_000 : 5_000);
+      }
+    });
+
+    it('says what is still there, after it asked for a while', async () => {
+      whileCreating('service.db', async () => {
+        await downed();
+        stage.world.releaseLooks = Infinity;
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(withdrawn()).toMatchObject([{ resource: 'service.db@1', fault: { class: 'timeout' } }]);
     });
 
     it('says what could not be ended, after it tried for a while', async () => {

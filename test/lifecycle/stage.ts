@@ -78,7 +78,7 @@ export class Stage {
   workOn(session: Session): Work {
     const signal = AbortSignal.any([this.stop.signal, session.lost]);
     const call = { clock: this.clock, signal, emit: (event: EventBody) => void this.events.push(event) };
-    return { session, provider: createFakeProvider(this.world), stateTag: 'state', call };
+    return { session, provider: createFakeProvider(this.world), stateTag: 'state', interrupted: this.stop.signal, call };
   }
 
   /** Takes the lease; `preempt` as `down` does. */

@@ -300,6 +300,29 @@ describe('losing the lease', () => {
     await down.close();
   });
 
+  it('is why a write fails whose place was taken away with the record', async () => {
+    const up = await open();
+    const down = await open({ holder: downHolder, take: 'preempt' });
+    await down.remove();
+    store.failing = new SpinError('state-unwritable', 'cannot write: no such file or directory');
+    expect(await up.isOver()).toBe(true);
+    await expect(up.update(tagged('late'))).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(up.lost.aborted).toBe(true);
+  });
+
+  it('tells whether the life is over: ended, on its way out, or another', async () => {
+    const up = await open();
+    expect(await up.isOver()).toBe(false);
+    const down = await open({ holder: downHolder, take: 'preempt' });
+    expect(await up.isOver()).toBe(false);
+    await down.update((record) => ({ ...record, desired: 'down' }));
+    expect(await up.isOver()).toBe(true);
+    await down.remove();
+    const next = await open({ create: () => ({ ...sampleRecord(), incarnation: makeIncarnation(clock.now()) }) });
+    expect(await up.isOver()).toBe(true);
+    await next.close();
+  });
+
   it('does not happen to a down: another one waits or gives up', async () => {
     const down = await open({ holder: downHolder });
     const second = sampleHolder({ pid: 3, command: 'down' });

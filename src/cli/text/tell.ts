@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<EventType, (event: SpinEvent) => string>> = {
   'hook.finished': ({ data }) => `hook ended${fact(data, 'exitCode') === undefined ? '' : ` with ${fact(data, 'exitCode')}`}`,
   'resource.releasing': () => 'releasing',
   'resource.released': (event) => `released${after(event)}`,
-  'resource.withdrawn': ({ fault }) => (fault === undefined ? 'ended again, as the spin is down' : 'may be left, though the spin is down'),
+  'resource.withdrawn': ({ fault }) => (fault === undefined ? 'ended too, as the spin is down' : 'may be left, though the spin is down'),
   'secret.destroyed': () => 'secret destroyed',
   'snapshot.kept': ({ data }) => `leaves the snapshot ${fact(data, 'snapshot') ?? ''}`,
   'snapshot.skipped': () => 'leaves no snapshot',

@@ -16,6 +16,8 @@ const SETTLED_MS = 5 * 60_000;
 export class Asked {
   /** Milliseconds since the epoch of a request that was not answered; undefined once it was. */
   readonly #requests = new Map<string, number | undefined>();
+  /** What isLongAgo answers, by key: the record's time moves as this process asks. */
+  readonly #longAgo = new Map<string, boolean>();
   /** When this process saw that nothing of a life was there, by incarnation. */
   readonly #settled = new Map<Incarnation, number>();
 
@@ -25,9 +27,11 @@ export class Asked {
     try {
       const answer = await send();
       this.#requests.set(keyOf(spin, key), undefined);
+      this.#longAgo.set(keyOf(spin, key), false);
       return answer;
     } catch (thrown) {
       if (thrown instanceof Fault && !OPEN.has(thrown.kind)) this.#requests.set(keyOf(spin, key), undefined);
+      else this.#longAgo.set(keyOf(spin, key), false);
       throw thrown;
     }
   }
@@ -55,9 +59,15 @@ export class Asked {
     return began !== undefined && Math.abs(call.clock.now() - began) < CONSISTENCY_WINDOW_MS;
   }
 
-  /** True where nobody has asked for so long that what was made is in every list, or gone. */
+  /**
+   * True where nobody has had a request that may have been done for so long that what was made is in every list, or gone. Requests of this
+   * process that were refused change nothing about that.
+   */
   isLongAgo(target: Target, call: Call): boolean {
-    return !this.#has(target) && Math.abs(call.clock.now() - requestedAt(target)) >= SETTLED_MS;
+    const key = keyOf(target.spin, target.key);
+    const known = this.#longAgo.get(key) ?? Math.abs(call.clock.now() - requestedAt(target)) >= SETTLED_MS;
+    this.#longAgo.set(key, known);
+    return known;
   }
 
   #has({ spin, key }: Target): boolean {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import { Fault } from '../fault.ts';
 import { removeFile } from './remove-file.ts';
-import { makeSubfolder } from './subfolder.ts';
+import { makeSubfolder, spinGone } from './subfolder.ts';
 
 /**
  * Takes note of a fencing number and refuses one that is lower than the highest seen. The numbers are names of empty files,
@@ -16,7 +16,11 @@ export function claimFence(folder: string, fence: number): void {
   // Claimed before, and nobody has claimed since: one look is enough for the many requests of one command.
   if (seen.length === 1 && seen[0] === fence) return;
   makeSubfolder(folder);
-  writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
+  try {
+    writeFileSync(join(folder, String(fence)), '', { mode: 0o600 });
+  } catch (thrown) {
+    throw systemCode(thrown) === 'ENOENT' ? spinGone(thrown) : thrown;
+  }
   for (const lower of readFences(folder)) if (lower < fence) removeFile(join(folder, String(lower)));
   confirmFence(folder, fence);
 }
@@ -25,7 +29,7 @@ export function claimFence(folder: string, fence: number): void {
 export function confirmFence(folder: string, fence: number): void {
   const seen = readFences(folder);
   refuseBelow(seen, fence);
-  if (!seen.includes(fence)) throw new Fault('not-found', 'spin-gone', 'the folder of this incarnation was removed meanwhile');
+  if (!seen.includes(fence)) throw spinGone();
 }
 
 function refuseBelow(seen: readonly number[], fence: number): void {

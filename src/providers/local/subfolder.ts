@@ -11,7 +11,12 @@ export function makeSubfolder(path: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (thrown) {
     const code = systemCode(thrown);
-    if (code === 'ENOENT') throw new Fault('not-found', 'spin-gone', 'the folder of this incarnation does not exist', { cause: thrown });
+    if (code === 'ENOENT') throw spinGone(thrown);
     if (code !== 'EEXIST') throw thrown;
   }
+}
+
+/** For one who comes when all was released. */
+export function spinGone(cause?: unknown): Fault {
+  return new Fault('not-found', 'spin-gone', 'the folder of this incarnation does not exist', { cause });
 }

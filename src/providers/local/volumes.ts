@@ -1,4 +1,4 @@
-import { constants, type Dirent } from 'node:fs';
+import { constants, type Dirent, existsSync } from 'node:fs';
 import { chmod, cp, lstat, open, readFile, readdir, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InternalError, messageOf, systemCode } from '../../core/errors.ts';
@@ -16,7 +16,7 @@ export function volumePath(root: string, name: string): string {
 /** What a volume is made under. */
 interface MakeIo {
   readonly signal: AbortSignal;
-  /** Asked before anything is removed, and before the volume appears, as filling it can take long. Throws where another has the lease by now. */
+  /** Asked before anything is removed, written or in its place, as filling it can take long. Throws where another has the lease by now. */
   readonly mayWrite?: () => void;
 }
 
@@ -46,9 +46,7 @@ export async function makeVolume(
     for (const folder of [root, partial]) makeSubfolder(folder);
     await fill(partial, name, source, signal);
     const bytes = await sizeOf(partial, signal);
-    mayWrite?.();
-    await writeOrigin(root, name, { token, bytes });
-    if (await takesPlace(partial, path)) return { bytes };
+    if (await takesPlace(root, name, { partial, token, bytes }, mayWrite)) return { bytes };
     await removeTree(partial);
   } catch (thrown) {
     const fault = await asFault(thrown, root, `volume ${name} cannot be made`);
@@ -59,8 +57,21 @@ export async function makeVolume(
   return madeWith(token, root, name);
 }
 
-/** False where something is there already. */
-async function takesPlace(partial: string, path: string): Promise<boolean> {
+/** False where something is there already, which stays as it is: a rename alone would replace what is empty. */
+async function takesPlace(
+  root: string,
+  name: string,
+  { partial, ...origin }: Origin & { readonly partial: string },
+  mayWrite: MakeIo['mayWrite'],
+): Promise<boolean> {
+  const path = volumePath(root, name);
+  const isFree = (): boolean => {
+    mayWrite?.();
+    return !existsSync(path);
+  };
+  if (!isFree()) return false;
+  await writeOrigin(root, name, origin);
+  if (!isFree()) return false;
   try {
     await rename(partial, path);
     return true;

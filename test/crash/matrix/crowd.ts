@@ -88,6 +88,9 @@ const MOMENTS: readonly (readonly [what: string, nth: number])[] = [
   ['ask:enforce', 1],
 ];
 
+/** Where a down may stand still. */
+const LATE = ['write:local.fences.fence', 'ask:stop', 'link:record'] as const;
+
 /** What is tried, on one machine and over a bucket. */
 export const CROWDS: readonly Crowd[] = [
   { name: 'crowd/ups', sizes: { full: 32, small: 8 }, run: (build, size) => manyUps(onOneMachine, build, size) },
@@ -97,6 +100,7 @@ export const CROWDS: readonly Crowd[] = [
   { name: 'crowd/sweeps', sizes: { full: 50, small: 3 }, run: (build, size) => sweeps(build, size) },
   { name: 'crowd/stale-up', sizes: { full: MOMENTS.length, small: 1 }, run: (build, size) => stale(build, 'up', size) },
   { name: 'crowd/stale-down', sizes: { full: MOMENTS.length, small: 4 }, run: (build, size) => stale(build, 'down', size) },
+  { name: 'crowd/late-down', sizes: { full: LATE.length, small: 1 }, run: (build, size) => late(build, size) },
   { name: 'crowd/stale-s3', sizes: { full: 1, small: 1 }, run: (build) => staleOnABucket(build) },
   { name: 'crowd/skew', sizes: { full: 1, small: 1 }, run: (build) => skewed(build) },
 ];
@@ -210,6 +214,26 @@ async function stale(build: Build, taker: 'up' | 'down', moments: number): Promi
         expectSame(await square.picture(), wanted);
         await end(square);
       }
+    });
+  }
+}
+
+/** A down that stood still until another had taken the spin down, and a new life began: that is nothing of its. */
+async function late(build: Build, moments: number): Promise<void> {
+  const wanted = await aloneOn(onOneMachine, build);
+  for (const what of LATE.slice(0, moments)) {
+    await within(onOneMachine, build, 1, async (square) => {
+      const [folder] = square.clients;
+      if (folder === undefined) return;
+      good(await folder.run(['up']));
+      const first = folder.start(['down', ID, '--yes'], { who: 'down', what, nth: what === 'link:record' ? 2 : 1, how: 'stop-before' });
+      await until(() => folder.told().some(({ kind }) => kind === 'break'), 'the first down stands still');
+      good(await folder.run(['down', ID, '--yes', '--wait', '40s']));
+      good(await folder.run(['up']));
+      first.child.kill('SIGCONT');
+      expectHeld(await first.ended);
+      expectSame(await square.picture(), wanted);
+      await end(square);
     });
   }
 }

@@ -117,7 +117,12 @@ describe('a service on EC2', () => {
     for (const { id } of world.living()) world.ec2.outside.terminate(id);
     await world.ec2.advance(2 * 3_600_000);
     const later = { ...request, deadline: request.deadline + 4 * 3_600_000 };
-    await world.another().create(later, world.call);
+    const provider = world.another();
+    const refusal = { kind: 'error', status: 400, code: 'InstanceLimitExceeded', message: 'no more for now' } as const;
+    world.ec2.script({ action: 'RunInstances', fault: refusal, match: { MaxCount: '2' } });
+    await expect(provider.create(later, world.call)).rejects.toMatchObject({ class: 'InstanceLimitExceeded' });
+    // The record knows of that request by now.
+    await provider.create({ ...later, requestedAt: world.call.clock.now() }, world.call);
     await world.until(later, ({ state }) => state === 'running');
     expect(world.living()).toHaveLength(2);
   });

@@ -1,9 +1,10 @@
-import { CreateSnapshotCommand, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { CreateSnapshotCommand, CreateTagsCommand, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isoTime } from '../../../src/core/clock.ts';
+import { OWNED } from '../../../src/core/tags.ts';
 import type { Desire } from '../../../src/plan/plan.ts';
 import { moveDeadline } from '../../../src/providers/aws/deadline/deadlines.ts';
 import { enforce, enforcers } from '../../../src/providers/aws/deadline/enforcers.ts';
@@ -204,16 +205,19 @@ describe('the deadline', () => {
     await createVolume(cloud, request('volume.data', disk()), call);
     await createVolume(other.cloud, other.request('volume.data', disk()), other.call);
     await instance(ec2, world);
+    await createVolume(cloud, request('volume.taken', disk({ name: 'taken' })), call);
+    const taken = ec2.snapshot().volumes.find(({ tags }) => tags[OWNED.resource] === 'volume.taken@1')?.id ?? '';
+    await clientOf(ec2).send(new CreateTagsCommand({ Resources: [taken], Tags: [{ Key: OWNED.state, Value: 'of-others' }] }));
     const deadline = call.clock.now() + 7_200_000;
     ec2.clear('calls');
     await moveDeadline(cloud, spin, deadline, call);
-    expect(ec2.counts()).toEqual({ DescribeTags: 2, CreateTags: 1 });
+    expect(ec2.counts()).toEqual({ DescribeTags: 3, CreateTags: 1 });
     const tagged = [...ec2.snapshot().volumes, ...ec2.snapshot().instances].filter(
       ({ tags }) => tags['spin:deadline'] === isoTime(deadline),
     );
     expect(tagged.map(({ tags }) => tags['spin:incarnation'])).toEqual([spin.incarnation, spin.incarnation]);
     await moveDeadline(cloud, spin, deadline, call);
-    expect(ec2.counts()).toEqual({ DescribeTags: 4, CreateTags: 1 });
+    expect(ec2.counts()).toEqual({ DescribeTags: 6, CreateTags: 1 });
   });
 
   it('reaches what is there though something else is gone by then', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,21 +76,21 @@ describe('a volume', () => {
     await expect(makeVolume(root, 'data', source, 't2', { signal })).rejects.toMatchObject({ kind: 'conflict', class: 'volume-exists' });
   });
 
-  test('is the one that another made while this one was filled, which nobody touches', async () => {
+  test.each([2, 3])('is the one that another made by the time of look %i, which nobody touches, were it empty', async (look) => {
     const source = { from: 'folder', path: await seed() } as const;
-    let asked = 0;
+    let [asked, made] = [0, 0];
     const mayWrite = (): void => {
-      if (++asked < 2) return;
-      mkdirSync(join(volumePath(root, 'data'), 'in use'), { recursive: true });
+      if (++asked !== look) return;
+      mkdirSync(volumePath(root, 'data'), { recursive: true });
       writeFileSync(join(root, 'data.origin'), 't1 12');
+      made = statSync(volumePath(root, 'data')).ino;
     };
-    await makeVolume(root, 'data', source, 't1', { signal, mayWrite });
-    expect(asked).toBe(2);
+    expect(await makeVolume(root, 'data', source, 't1', { signal, mayWrite })).toEqual({ bytes: 12 });
     expect((await readdir(root)).toSorted()).toEqual(['data', 'data.origin']);
-    expect(await readdir(volumePath(root, 'data'))).toEqual(['in use']);
+    expect((await stat(volumePath(root, 'data'))).ino).toBe(made);
   });
 
-  test.each([1, 2])(
+  test.each([1, 2, 3])(
     'is not made by one who lost the lease, found out at look %i: what another made or makes is as it was',
     async (look) => {
       const source = { from: 'folder', path: await seed() } as const;
@@ -101,7 +101,7 @@ describe('a volume', () => {
         throw new Fault('conflict', 'fenced', 'another has it');
       };
       await expect(makeVolume(root, 'data', source, 't1', { signal, mayWrite })).rejects.toMatchObject({ class: 'fenced' });
-      expect(await readdir(root)).toEqual(['data.partial-other']);
+      expect((await readdir(root)).filter((entry) => entry !== 'data.origin')).toEqual(['data.partial-other']);
     },
   );
 

@@ -193,7 +193,8 @@ export async function databasesOf(cloud: Cloud, spin: SpinRef, call: Call): Prom
 /** Writes the deadline into the tags of the databases that say another one. @throws Fault */
 export async function moveDatabaseDeadlines(cloud: Cloud, spin: SpinRef, deadline: number, call: Call): Promise<void> {
   const value = isoTime(deadline);
-  const stale = (await databasesOf(cloud, spin, call)).filter(({ tags }) => tags[OWNED.deadline] !== value);
+  const ours = (await databasesOf(cloud, spin, call)).filter(({ tags }) => tags[OWNED.state] === cloud.options.stateTag);
+  const stale = ours.filter(({ tags }) => tags[OWNED.deadline] !== value);
   await Promise.all(stale.map(({ arn }) => tagDatabase(cloud, arn, { [OWNED.deadline]: value }, call)));
 }
 

@@ -171,7 +171,7 @@ export async function disksOf(cloud: Cloud, spin: SpinRef, call: Call): Promise<
 }
 
 /**
- * Gives a volume to a running instance, as `device` (such as `/dev/sdf`); an instance that has it keeps it.
+ * Gives a volume to a running instance, as `device` (such as `/dev/sdp`); an instance that has it keeps it.
  * @throws Fault `transient` while the disk is made or another instance still holds it; `not-found` where there is none
  */
 export async function attachVolume(

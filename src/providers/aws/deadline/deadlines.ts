@@ -12,17 +12,17 @@ import { changeTags } from '../tagging.ts';
  */
 
 /**
- * Writes the deadline on all of a spin's EC2 resources that say another one; the instances last, so that where they all agree the rest
- * does too. Two requests where nothing is to be changed. @throws Fault
+ * Writes the deadline on all of a spin's EC2 resources that say another one, and that no other state location took over; the instances last,
+ * so that where they all agree the rest does too. Three requests where nothing is to be changed. @throws Fault
  */
 export async function moveDeadline(cloud: Cloud, spin: SpinRef, deadline: number, call: Call): Promise<void> {
   const value = isoTime(deadline);
-  const [all, agreeing] = await Promise.all([
+  const [all, agreeing, ours] = await Promise.all([
     resourcesWith(cloud, OWNED.incarnation, spin.incarnation, call),
-    resourcesWith(cloud, OWNED.deadline, value, call),
+    idsWith(cloud, OWNED.deadline, value, call),
+    idsWith(cloud, OWNED.state, cloud.options.stateTag, call),
   ]);
-  const known = new Set(agreeing.map(({ id }) => id));
-  const stale = all.filter(({ id }) => !known.has(id));
+  const stale = all.filter(({ id }) => ours.has(id) && !agreeing.has(id));
   const ordered = [...stale.filter(({ type }) => type !== 'instance'), ...stale.filter(({ type }) => type === 'instance')];
   await changeTags(
     cloud,
@@ -30,6 +30,10 @@ export async function moveDeadline(cloud: Cloud, spin: SpinRef, deadline: number
     { put: { [OWNED.deadline]: value }, drop: [] },
     call,
   );
+}
+
+async function idsWith(cloud: Cloud, key: string, value: string, call: Call): Promise<ReadonlySet<string>> {
+  return new Set((await resourcesWith(cloud, key, value, call)).map(({ id }) => id));
 }
 
 interface Tagged {

@@ -5,6 +5,7 @@ import type { Call, CreateRequest, Handle } from '../../provider.ts';
 import { attachVolume, type Disk, diskOf } from '../data/volumes.ts';
 import { networkOf } from '../network/network.ts';
 import { made } from '../observing.ts';
+import { refuseOthers } from '../ownership.ts';
 import { guard } from '../place.ts';
 import type { Region } from '../region.ts';
 import { deviceOf, refuseTakenDevices } from './devices.ts';
@@ -27,6 +28,10 @@ export async function createService(region: Region, programs: BootPrograms, requ
   const before = request.handle === undefined ? [] : ownOf(request, await region.machines.of(request.spin, call));
   if (isWhole(before, request)) return request.handle ?? {};
   const ground = await survey(region, request, call);
+  refuseOthers(
+    ground.machines.map(({ owner }) => owner),
+    region.cloud.options.stateTag,
+  );
   const { kept, missing, surplus } = rosterOf(ground.machines, request.count);
   if (surplus.length > 0) {
     await drainSurplus(region, request, surplus, call);
