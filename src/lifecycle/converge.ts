@@ -66,10 +66,15 @@ async function carryOut(
     ? await goOn(work, decision, planned, { ...current, bound }, needs)
     : await replace(work, stale, decision, planned, needs, bound);
   keys.set(decision.address, ready.key);
-  if (ready.status !== 'ready') await (goesOn ? bringUp(work, watch, ready) : bringUpNew(work, watch, ready));
+  if (ready.status !== 'ready') await (goesOn && wasThere(current) ? bringUp(work, watch, ready) : bringUpNew(work, watch, ready));
   // Whoever is registered was counted when that was done: instances that came up since are not among them.
   else if (ready.kind === 'registration' && needs.some((need) => cameUpSince(work, need, ready)))
     await bringUp(work, watch, await again(work, ready));
+}
+
+/** True where something was made, which may serve. */
+function wasThere(current: ResourceRecord): boolean {
+  return current.status === 'creating' ? current.runs !== undefined : current.status !== 'failed' || current.handle !== undefined;
 }
 
 function cameUpSince(work: Work, need: string, registration: ResourceRecord): boolean {

@@ -41,7 +41,7 @@ export function phaseOf(kind: ResourceKind): Phase {
   return kind === 'route' || kind === 'registration' ? 'register' : 'provision';
 }
 
-/** Brings up what nobody has asked for before: where the lease is lost in the middle, nothing of it may stay in a life that is over. @throws as bringUp */
+/** Brings up what was never there: where the lease is lost in the middle, nothing of it may stay in a life that is over. @throws as bringUp */
 export async function bringUpNew(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
   const underWay: UnderWay = { asked: false };
   try {

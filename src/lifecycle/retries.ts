@@ -28,7 +28,7 @@ export async function withRetries<T>(
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
       // A provider that refuses our fencing number has seen a newer one, or all is gone: find out who took the lease.
-      if (thrown.kind === 'conflict' || thrown.kind === 'not-found') await work.session.check();
+      if (thrown.kind === 'conflict' || thrown.kind === 'not-found') await stopIfLost(work);
       if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
       if (clock.now() - began >= TELL_AFTER_MS && !told.has(thrown.message)) {
         told.add(thrown.message);
@@ -39,4 +39,9 @@ export async function withRetries<T>(
       await work.session.check();
     }
   }
+}
+
+/** A store that cannot be asked says nothing about the lease, and must not hide what went wrong. @throws SpinError `lease-lost` */
+async function stopIfLost({ session }: Work): Promise<void> {
+  await session.check().catch(() => session.lost.throwIfAborted());
 }

@@ -1,7 +1,7 @@
-import { messageOf, SpinError } from '../core/errors.ts';
+import { isSpinError, messageOf } from '../core/errors.ts';
 import type { FaultNote } from '../core/events.ts';
 import { Fault } from '../providers/fault.ts';
-import type { Call, Handle } from '../providers/provider.ts';
+import type { Call, Handle, Target } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { untilAbsent } from './proving.ts';
 import { ownedByOthers } from './taken-over.ts';
@@ -29,11 +29,11 @@ export async function withdraw(work: Work, resource: ResourceRecord, handle: Han
   const call = { ...work.call, signal: AbortSignal.any([work.interrupted, inTime.signal]) };
   const type = 'resource.withdrawn';
   try {
-    if (!(await isUnwanted(work, call))) return;
     const target = { ...targetOf(work.session.record, resource), ...(handle === undefined ? {} : { handle }) };
-    const release = (): Promise<'requested' | 'absent'> => work.provider.release(target, work.session.fence, call);
-    if (!(await untilAbsent(release, clock.now() + ASK_MS, call))) throw unproven;
-    emit({ type, resource: resource.key });
+    // A store or provider may hang and not know of the signal.
+    const answer = await Promise.race([aborted(call.signal), endUnwanted(work, target, call)]);
+    if (answer === 'left') throw unproven;
+    if (answer === 'ended') emit({ type, resource: resource.key });
   } catch (thrown) {
     // A provider that knows of a newer lease has its holder at work on it.
     if (!(thrown instanceof Fault && thrown.kind === 'conflict')) emit({ type, resource: resource.key, fault: noteOf(thrown) });
@@ -42,11 +42,34 @@ export async function withdraw(work: Work, resource: ResourceRecord, handle: Han
   }
 }
 
+/** @returns `wanted` where it is somebody's */
+async function endUnwanted(work: Work, target: Target, call: Call): Promise<'wanted' | 'ended' | 'left'> {
+  let unwanted: boolean | undefined;
+  const ask = async (): Promise<'requested' | 'absent'> => {
+    unwanted ??= await isUnwanted(work, call);
+    return unwanted ? work.provider.release(target, work.session.fence, call) : 'absent';
+  };
+  const isGone = await untilAbsent(ask, call.clock.now() + ASK_MS, call);
+  if (unwanted !== true) return 'wanted';
+  return isGone ? 'ended' : 'left';
+}
+
 async function isUnwanted({ session, provider, stateTag }: Work, call: Call): Promise<boolean> {
-  return (await session.isOver()) && (await ownedByOthers(provider, session.record, stateTag, call)).length === 0;
+  const isOver = await session.isOver().catch((thrown: unknown) => {
+    throw isSpinError(thrown) ? new Fault('transient', thrown.code, thrown.message, { cause: thrown }) : thrown;
+  });
+  return isOver && (await ownedByOthers(provider, session.record, stateTag, call)).length === 0;
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const give = (): void => reject(signal.reason);
+    if (signal.aborted) give();
+    signal.addEventListener('abort', give, { once: true });
+  });
 }
 
 function noteOf(thrown: unknown): FaultNote {
   if (thrown instanceof Fault) return thrown.note();
-  return { class: thrown instanceof SpinError ? thrown.code : 'failed', message: messageOf(thrown) };
+  return { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
 }

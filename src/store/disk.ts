@@ -1,4 +1,5 @@
-import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { getSystemErrorMessage, promisify } from 'node:util';
 import { isSpinError, SpinError, systemCode } from '../core/errors.ts';
 
@@ -25,7 +26,25 @@ export function stateProblem(thrown: unknown, path: string, doing: 'read' | 'wri
 
 /** Makes a folder and what is missing above it. What spin makes is for its user alone: records tell commands and addresses. */
 export function makeFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw thrown;
+    // One by one: Node's own way never ends where a file system has a folder and lets nothing be made in it, as /proc.
+    makeFolder(dirname(path));
+    makeIn(path);
+  }
+}
+
+/** Another may make it at the same time. */
+function makeIn(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'EEXIST') throw thrown;
+  }
 }
 
 /** Deletes a file that may be gone already. Node's rmSync, which deletes folders too, takes a while to load. @throws system errors */

@@ -142,7 +142,7 @@ export class HeldSession implements Session {
   /** Does a compare-and-swap; a conflict means that the lease is lost, unless the store still shows it as ours. */
   async #untilDone<T extends string>(swap: () => Promise<T | 'conflict'>, done?: { readonly absent: T }): Promise<T> {
     for (let tries = 0; tries < OWN_CONFLICTS; tries++) {
-      const result = await swap().catch((thrown: unknown) => this.#unlessLost(thrown));
+      const result = await swap().catch((thrown: unknown) => this.#unlessLost(thrown, done !== undefined));
       if (result !== 'conflict') return result;
       const found = await this.#options.store.read(this.record.id);
       if (found === undefined && done !== undefined) return done.absent;
@@ -152,11 +152,16 @@ export class HeldSession implements Session {
     throw new InternalError(`the store refuses to replace the record of ${this.record.id} with its own version`);
   }
 
-  /** Who took the record away may have taken with it what is needed to write one. @throws SpinError `lease-lost`, else what was thrown */
-  async #unlessLost(thrown: unknown): Promise<never> {
+  /**
+   * Who took the record away may have taken with it what is needed to write one.
+   * @param removing whoever removes it may have taken it away themselves
+   * @throws SpinError `lease-lost`, else what was thrown
+   */
+  async #unlessLost(thrown: unknown, removing: boolean): Promise<never> {
     const found = await this.#options.store.read(this.record.id).catch(() => {
       throw thrown;
     });
+    if (found === undefined && removing) throw thrown;
     throw this.#isOurs(found) ? thrown : this.#lose(found);
   }
 

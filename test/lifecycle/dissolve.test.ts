@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SpinError } from '../../src/core/errors.ts';
+import { SpinError } from '../../src/core/errors.ts';
 import { makeIncarnation } from '../../src/core/ids.ts';
 import { base } from '../../src/lifecycle/effects.ts';
 import { turnedDown } from '../../src/lifecycle/release.ts';
@@ -272,4 +272,29 @@ describe('a down that stood still until another had taken the spin down, and a n
       expect(new Set(stage.world.at().map(({ spin }) => spin.incarnation))).toEqual(new Set([life[0]?.record.incarnation]));
     },
   );
+});
+
+it('sweeps on where the store cannot be asked whether the lease is still held, but only its own life', async () => {
+  await stage.converge(SPEC);
+  stage.world.plant(stage.world.one('service.cron'), {
+    key: 'service.old@1',
+    spin: { ...stage.world.one('service.cron').spin, incarnation: makeIncarnation(0) },
+  });
+  stage.world.fail('release', new Fault('invalid', 'stuck', 'cannot be deleted'), { of: 'service.db' });
+  const { store } = stage.place;
+  const read = store.read.bind(store);
+  let broken = 3;
+  store.read = (id) => (broken-- > 0 ? Promise.reject(new SpinError('state-unwritable', 'no answer')) : read(id));
+  const reclaimed: string[][] = [];
+  const { provider } = await stage.work();
+  const reclaim = provider.reclaim.bind(provider);
+  provider.reclaim = (found, call) => {
+    reclaimed.push(found.map(({ resource }) => resource));
+    return reclaim(found, call);
+  };
+  await stage.dissolve();
+  expect(stage.world.at()).toEqual([]);
+  expect(reclaimed[0]).toContain('service.db@1');
+  expect(reclaimed[0]).not.toContain('service.old@1');
+  expect(reclaimed.flat()).toContain('service.old@1');
 });

@@ -423,7 +423,45 @@ describe('a lease that is lost in the middle', () => {
       expect(withdrawn()).toEqual([]);
     });
 
-    it('leaves alone what it had not begun itself: it may serve', async () => {
+    it.each<[string, () => Promise<void>]>([
+      [
+        'failed before it was made',
+        async () => {
+          stage.world.fail('create', new Fault('invalid', 'boom', 'boom'), { of: 'service.db' });
+          await failing(stage.converge(SPEC));
+        },
+      ],
+      [
+        'was interrupted before it was made',
+        async () => {
+          stage.world.during('create', async () => stage.stop.abort(new SpinError('interrupted', 'SIGINT')), { of: 'service.db' });
+          await failing(stage.converge(SPEC));
+          await (await stage.work()).session.close();
+          stage = new Stage(stage.place);
+        },
+      ],
+    ])('ends it also where an earlier try %s', async (_how, before) => {
+      await before();
+      expect(stage.world.at('service.db')).toEqual([]);
+      whileCreating('service.db', downed);
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.made).toContain('service.db@1.1');
+      expect(stage.world.at()).toEqual([]);
+      expect(withdrawn()).toHaveLength(1);
+    });
+
+    it('ends it also where the provider has to be asked twice whose it is', async () => {
+      stage.world.place = { account: '1', region: 'here' };
+      whileCreating('service.db', async () => {
+        await downed();
+        stage.world.fail('inventory', new Fault('throttled', 'slow-down', 'slow down'));
+      });
+      expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
+      expect(stage.world.at()).toEqual([]);
+      expect(withdrawn()).toEqual([{ type: 'resource.withdrawn', resource: 'service.db@1' }]);
+    });
+
+    it('leaves alone what was there before: it may serve', async () => {
       await stage.converge(SPEC);
       whileCreating('service.db', downed);
       expect(await failing(stage.converge(specOf({ ...SERVICES, db: { ...SERVICES.db, replicas: 2 } })))).toMatchObject({
@@ -445,18 +483,27 @@ describe('a lease that is lost in the middle', () => {
       expect(withdrawn()).toMatchObject([{ resource: 'service.db@1', fault: { class: 'state-unwritable' } }]);
     });
 
+    /** After the look that finds the lease lost. */
+    const hangStore = (): void => {
+      const { store } = stage.place;
+      const read = store.read.bind(store);
+      let asked = 0;
+      store.read = (id) => (asked++ === 0 ? read(id) : new Promise(() => undefined));
+    };
+
     it('is given up when the user interrupts it, or it hangs, and says so', async () => {
-      for (const how of ['interrupted', 'hangs']) {
+      for (const how of ['interrupted', 'hangs', 'store hangs']) {
         stage = new Stage();
         whileCreating('service.db', async () => {
           await downed();
-          stage.world.hang('release', { of: 'service.db' });
+          if (how === 'store hangs') hangStore();
+          else stage.world.hang('release', { of: 'service.db' });
           if (how === 'interrupted') void stage.clock.sleep(1_000).then(() => stage.stop.abort(new SpinError('interrupted', 'SIGINT')));
         });
         const began = stage.clock.now();
         expect(await failing(stage.converge(SPEC))).toMatchObject({ code: 'lease-lost' });
-        expect(withdrawn()).toMatchObject([{ fault: { class: how === 'hangs' ? 'timeout' : 'interrupted' } }]);
-        expect(stage.clock.now() - began).toBeLessThan(how === 'hangs' ? 40_000 : 5_000);
+        expect(withdrawn()).toMatchObject([{ fault: { class: how === 'interrupted' ? 'interrupted' : 'timeout' } }]);
+        expect(stage.clock.now() - began).toBeLessThan(how === 'interrupted' ? 5_000 : 40_000);
       }
     });
 

@@ -352,6 +352,14 @@ describe('a state folder that cannot be used', () => {
     expect(readdirSync(join(dir, 'drafts'))).toEqual([]);
   });
 
+  it.skipIf(!existsSync('/proc/self'))('is refused where a file system lets nothing be made, as /proc', async () => {
+    const store = createFileStore({ dir: '/proc/spin/state', clock: systemClock });
+    await expect(store.write(undefined, fresh)).rejects.toMatchObject({
+      code: 'state-unwritable',
+      message: expect.stringContaining('/proc/spin'),
+    });
+  });
+
   it.skipIf(!mayDropRights())('leaves everything as it was where the folder is read-only', async () => {
     const { dir, version, store } = await withRecord();
     const uid = process.getuid?.() === 0 ? 65_534 : undefined;

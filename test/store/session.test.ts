@@ -310,6 +310,18 @@ describe('losing the lease', () => {
     expect(up.lost.aborted).toBe(true);
   });
 
+  it('is not why its own removal fails after it had its effect', async () => {
+    const down = await open({ holder: downHolder });
+    const remove = store.remove.bind(store);
+    const problem = new SpinError('state-unwritable', 'cannot flush the folder');
+    store.remove = async (...args) => {
+      await remove(...args);
+      throw problem;
+    };
+    await expect(down.remove()).rejects.toBe(problem);
+    expect(down.lost.aborted).toBe(false);
+  });
+
   it('tells whether the life is over: ended, on its way out, or another', async () => {
     const up = await open();
     expect(await up.isOver()).toBe(false);

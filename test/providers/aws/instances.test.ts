@@ -1,12 +1,14 @@
 import { DescribeVolumesCommand } from '@aws-sdk/client-ec2';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { makeIncarnation } from '../../../src/core/ids.ts';
 import { OWNED } from '../../../src/core/tags.ts';
+import { createAwsProvider } from '../../../src/providers/aws/aws.ts';
 import { Fault } from '../../../src/providers/fault.ts';
 import { clientOf, DATA_DISKS } from '../../fakes/ec2/fixture.ts';
-import { awsWorld, type AwsWorld, launch } from './world.ts';
+import { awsWorld, type AwsWorld, launch, REPOSITORY } from './world.ts';
 
 describe('a service on EC2', () => {
   test('is one launch for all its replicas, and each is known by its ordinal', async () => {
@@ -124,6 +126,19 @@ describe('a service on EC2', () => {
     // The record knows of that request by now.
     await provider.create({ ...later, requestedAt: world.call.clock.now() }, world.call);
     await world.until(later, ({ state }) => state === 'running');
+    expect(world.living()).toHaveLength(2);
+  });
+
+  test('of one that adopted it is whole again, also where EC2 still lists what ended before that, with the mark of the other', async () => {
+    const world = await awsWorld();
+    const web = await launch(world, world.service({ name: 'web', replicas: 2 }));
+    world.ec2.outside.terminate(world.living()[0]?.id ?? '');
+    await world.ec2.advance(60_000);
+    const adopter = createAwsProvider({ ...world.options, templatesDir: join(REPOSITORY, 'templates'), stateTag: 'of-others' });
+    await adopter.own(await adopter.inventory({ id: world.spin.id, everyone: true }, world.call), world.call);
+    await adopter.create({ ...web, tags: { ...web.tags, [OWNED.state]: 'of-others' } }, world.call);
+    expect(world.living()).toHaveLength(2);
+    await expect(world.another().create({ ...web, count: 1 }, world.call)).rejects.toMatchObject({ class: 'other-state' });
     expect(world.living()).toHaveLength(2);
   });
 

@@ -12,7 +12,7 @@ import { deviceOf, refuseTakenDevices } from './devices.ts';
 import { drainSurplus, terminate } from './ending.ts';
 import { resolveImage } from './images.ts';
 import { type Ground, launch } from './launch.ts';
-import type { Machine } from './machine.ts';
+import { isGone, type Machine } from './machine.ts';
 import { needOf, serviceOf } from './observe-instances.ts';
 import { poolsOf } from './pools.ts';
 import { rosterOf } from './roster.ts';
@@ -29,7 +29,7 @@ export async function createService(region: Region, programs: BootPrograms, requ
   if (isWhole(before, request)) return request.handle ?? {};
   const ground = await survey(region, request, call);
   refuseOthers(
-    ground.machines.map(({ owner }) => owner),
+    ground.machines.filter((machine) => !isGone(machine)).map(({ owner }) => owner),
     region.cloud.options.stateTag,
   );
   const { kept, missing, surplus } = rosterOf(ground.machines, request.count);
