@@ -5,7 +5,7 @@ import { ResourceFailure } from '../lifecycle/effects.ts';
 import { ReleaseTree } from '../lifecycle/release.ts';
 import { Watch } from '../lifecycle/watch.ts';
 import type { Work } from '../lifecycle/work.ts';
-import { Fault } from '../providers/fault.ts';
+import { noteOf } from '../providers/fault.ts';
 import type { App } from './context.ts';
 import { takeDown } from './down.ts';
 import { workOn } from './work-on.ts';
@@ -23,7 +23,7 @@ export async function failed(
   if (thrown instanceof InternalError) return thrown;
   // Whatever else failed then failed because of it, or does not matter any more.
   if (stopped) return call.signal.reason;
-  const fault = noteOf(thrown);
+  const fault = thrown instanceof ResourceFailure ? thrown.fault : noteOf(thrown);
   call.emit({ type: 'spin.failed', fault });
   await session.update((record) => ({ ...record, failure: fault, updatedAt: call.clock.now() }));
   if (onFailure === 'keep') return failure(session.record.id, thrown, fault, false);
@@ -41,12 +41,6 @@ export async function failed(
     });
   }
   return failure(session.record.id, thrown, fault, true);
-}
-
-function noteOf(thrown: unknown): FaultNote {
-  if (thrown instanceof ResourceFailure) return thrown.fault;
-  if (thrown instanceof Fault) return thrown.note();
-  return { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
 }
 
 /** A spin that never was up goes away; one that was up loses only what this command made. */

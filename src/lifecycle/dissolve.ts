@@ -2,7 +2,7 @@ import { SpinError } from '../core/errors.ts';
 import type { Found, Unasked } from '../providers/provider.ts';
 import { growingPauses, proofTimeout } from './proving.ts';
 import { ReleaseTree } from './release.ts';
-import { withRetries } from './retries.ts';
+import { isSurelyHeld, withRetries } from './retries.ts';
 import { ownedByOthers, takenOver } from './taken-over.ts';
 import { Watch } from './watch.ts';
 import { settle, spinOf, type Work } from './work.ts';
@@ -60,27 +60,13 @@ export async function proveEmpty(work: Work): Promise<void> {
     call.signal.throwIfAborted();
     const found = await withRetries(work, deadline, () => listed(work), RELEASE);
     if (found.length === 0) return;
+    // Whoever has lost the lease, and does not know it yet, may have found another life, which began since; what is of the own one is no other's.
     const mine = (await isSurelyHeld(work)) ? found : found.filter(({ incarnation }) => incarnation === session.record.incarnation);
     // What a database held back goes when that has gone.
     deadline = Math.max(deadline, began + proofTimeout(found));
     if (call.clock.now() >= deadline) throw leftBehind(id, found);
     if (mine.length > 0) await withRetries(work, deadline, () => provider.reclaim(mine, call), RELEASE);
     await provider.nextChange(spinOf(session.record), pauses.next().value, call);
-  }
-}
-
-/**
- * Whoever has lost the lease, and does not know it yet, may have found another life, which began since.
- * @returns false where the store cannot be asked: only what is of the own life is known to be no other's then
- * @throws SpinError `lease-lost`
- */
-async function isSurelyHeld({ session }: Work): Promise<boolean> {
-  try {
-    await session.check();
-    return true;
-  } catch {
-    session.lost.throwIfAborted();
-    return false;
   }
 }
 

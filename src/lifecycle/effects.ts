@@ -1,18 +1,16 @@
-import { InternalError, isSpinError, messageOf, SpinError } from '../core/errors.ts';
+import { InternalError, isSpinError, messageOf } from '../core/errors.ts';
 import type { FaultNote } from '../core/events.ts';
-import { canonicalJson } from '../core/ids.ts';
 import type { Phase } from '../core/phases.ts';
 import type { ResourceKind } from '../plan/plan.ts';
 import { Fault } from '../providers/fault.ts';
 import type { Handle, Observation } from '../providers/provider.ts';
 import { mergeRuns } from '../store/interval.ts';
 import type { ResourceRecord, SpinRecord } from '../store/record.ts';
-import { DATABASE_RELEASE_MS } from './proving.ts';
 import { withRetries } from './retries.ts';
 import { TABLE, transition } from './table.ts';
 import type { Watch } from './watch.ts';
 import { withdraw } from './withdraw.ts';
-import { bindingsOf, createRequestOf, put, settle, targetOf, type Work } from './work.ts';
+import { bindingsOf, createRequestOf, put, targetOf, type Work } from './work.ts';
 
 /** A resource did not come up; the record says `failed`. Carried by the SpinError that the command ends with. */
 export class ResourceFailure extends Error {
@@ -134,64 +132,6 @@ export async function markFailed(work: Work, resource: ResourceRecord, fault: Fa
   work.call.emit({ type: 'resource.failed', resource: resource.key, fault });
 }
 
-/**
- * Releases one resource and proves it absent. Works from every status, half-made ones included.
- * @throws SpinError `release-failed` at the deadline, after the record says why; `lease-lost`; the call's abort reason
- */
-export async function letGo(work: Work, watch: Watch, resource: ResourceRecord): Promise<void> {
-  const { emit, clock } = work.call;
-  const since = clock.now();
-  const deadline = since + TABLE.releasing.timeoutMs + drainTime(resource);
-  const releasing = toRelease(resource, since);
-  if (releasing !== resource) await put(work, releasing);
-  emit({ type: 'resource.releasing', resource: resource.key });
-  try {
-    const target = targetOf(work.session.record, releasing);
-    let stalled = true;
-    let { runs } = releasing;
-    while (stalled) {
-      stalled = false;
-      const answer = await withRetries(work, deadline, () => work.provider.release(target, work.session.fence, work.call), {
-        phase: 'release',
-        resource: resource.key,
-      });
-      if (answer === 'absent') {
-        // What is gone already may have been for long: it is paid for until it ended, not until that was noticed.
-        if (runs !== undefined) runs = mergeRuns(runs, (await work.provider.observe([target], work.call)).get(target.key)?.runs);
-        break;
-      }
-      await watch.until(target, deadline, (seen) => {
-        runs = mergeRuns(runs, seen.runs);
-        if (seen.state === 'absent') return true;
-        stalled = isStalled(work, seen, deadline);
-        waiting(work, releasing, seen, 'release');
-        return stalled;
-      });
-    }
-    if (canonicalJson(runs ?? []) !== canonicalJson(releasing.runs ?? []))
-      await put(work, transition(releasing, { ...releasing, ...withRuns(runs) }));
-  } catch (thrown) {
-    const fault = faultOf(thrown, work.call.signal);
-    if (fault === undefined) throw thrown;
-    await put(work, transition(releasing, { ...releasing, fault }));
-    throw new SpinError('release-failed', `${resource.key} could not be proven gone: ${fault.message}`, {
-      cause: thrown,
-      hint: `spin down ${work.session.record.id}`,
-      data: { resource: resource.key, fault },
-    });
-  }
-  transition(releasing, { ...base(resource), status: 'released', since: clock.now() });
-  await settle(work, [resource.key]);
-  emit({ type: 'resource.released', resource: resource.key, ms: clock.now() - since });
-}
-
-/** A resource on its way out; one that is already, and has met with no fault, is as it is. */
-export function toRelease(resource: ResourceRecord, now: number): Extract<ResourceRecord, { status: 'releasing' }> {
-  if (resource.status === 'releasing' && resource.fault === undefined) return resource;
-  const handle = 'handle' in resource && resource.handle !== undefined ? { handle: resource.handle } : {};
-  return transition(resource, { ...base(resource), ...handle, status: 'releasing', since: now });
-}
-
 /** The parts that every status of a resource has. */
 export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { status: 'creating' }>, 'status'> {
   const {
@@ -217,7 +157,7 @@ export function base(resource: ResourceRecord): Omit<Extract<ResourceRecord, { s
   return { key, address, kind, generation, token, count, ...more, digest, desire, strategy, needs, hourly, bound, requestedAt, since };
 }
 
-function withRuns(runs: ResourceRecord['runs']): Pick<ResourceRecord, 'runs'> {
+export function withRuns(runs: ResourceRecord['runs']): Pick<ResourceRecord, 'runs'> {
   return runs === undefined ? {} : { runs };
 }
 
@@ -286,13 +226,13 @@ async function becomesReady(work: Work, watch: Watch, resource: ResourceRecord, 
 }
 
 /** True where the request is to be sent again; never past the deadline, so that what dies again and again is given up. */
-function isStalled(work: Work, seen: Observation, deadline: number): boolean {
+export function isStalled(work: Work, seen: Observation, deadline: number): boolean {
   return seen.stalled === true && work.call.clock.now() < deadline;
 }
 
 const lastReason = new WeakMap<ResourceRecord, string>();
 
-function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase: Phase): void {
+export function waiting(work: Work, resource: ResourceRecord, seen: Observation, phase: Phase): void {
   if (seen.reason === '' || lastReason.get(resource) === seen.reason) return;
   lastReason.set(resource, seen.reason);
   work.call.emit({ type: 'resource.waiting', phase, resource: resource.key, message: seen.reason });
@@ -319,15 +259,8 @@ function checkedFor({ resources }: SpinRecord, { needs }: ResourceRecord): numbe
   return Math.max(0, ...times);
 }
 
-function drainTime(resource: ResourceRecord): number {
-  if (resource.desire.kind === 'database') return DATABASE_RELEASE_MS;
-  if (resource.desire.kind !== 'service') return 0;
-  const { drain } = resource.desire.service;
-  return drain.timeoutMs * 2 + (drain.hook?.timeoutMs ?? 0);
-}
-
 /** What a thrown thing means for the resource; undefined where it is about the command instead (interrupted, lease lost, a bug). */
-function faultOf(thrown: unknown, signal: AbortSignal): FaultNote | undefined {
+export function faultOf(thrown: unknown, signal: AbortSignal): FaultNote | undefined {
   if (signal.aborted) return undefined;
   if (thrown instanceof Fault) return thrown.note();
   if (!isSpinError(thrown) || thrown.code === 'lease-lost' || thrown.code === 'interrupted') return undefined;

@@ -28,7 +28,7 @@ export async function withRetries<T>(
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
       // A provider that refuses our fencing number has seen a newer one, or all is gone: find out who took the lease.
-      if (thrown.kind === 'conflict' || thrown.kind === 'not-found') await stopIfLost(work);
+      if (thrown.kind === 'conflict' || thrown.kind === 'not-found') await isSurelyHeld(work);
       if (!thrown.passes || clock.now() + pause >= deadline) throw thrown;
       if (clock.now() - began >= TELL_AFTER_MS && !told.has(thrown.message)) {
         told.add(thrown.message);
@@ -41,7 +41,16 @@ export async function withRetries<T>(
   }
 }
 
-/** A store that cannot be asked says nothing about the lease, and must not hide what went wrong. @throws SpinError `lease-lost` */
-async function stopIfLost({ session }: Work): Promise<void> {
-  await session.check().catch(() => session.lost.throwIfAborted());
+/**
+ * Whether the lease is still ours; false where the store cannot be asked, which says nothing, and must hide no other failure.
+ * @throws SpinError `lease-lost`
+ */
+export async function isSurelyHeld({ session }: Work): Promise<boolean> {
+  try {
+    await session.check();
+    return true;
+  } catch {
+    session.lost.throwIfAborted();
+    return false;
+  }
 }

@@ -1,6 +1,5 @@
-import { isSpinError, messageOf } from '../core/errors.ts';
-import type { FaultNote } from '../core/events.ts';
-import { Fault } from '../providers/fault.ts';
+import { isSpinError } from '../core/errors.ts';
+import { Fault, noteOf } from '../providers/fault.ts';
 import type { Call, Handle, Target } from '../providers/provider.ts';
 import type { ResourceRecord } from '../store/record.ts';
 import { untilAbsent } from './proving.ts';
@@ -67,9 +66,4 @@ function aborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) give();
     signal.addEventListener('abort', give, { once: true });
   });
-}
-
-function noteOf(thrown: unknown): FaultNote {
-  if (thrown instanceof Fault) return thrown.note();
-  return { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
 }

@@ -1,3 +1,4 @@
+import { isSpinError, messageOf } from '../core/errors.ts';
 import type { FaultNote } from '../core/events.ts';
 
 /** What a provider's failure means to the engine, which decides on nothing else. */
@@ -40,4 +41,10 @@ export class Fault extends Error {
   note(): FaultNote {
     return { class: this.class, message: this.message, ...(this.lastLines.length === 0 ? {} : { lastLines: this.lastLines }) };
   }
+}
+
+/** A failure as records and events carry it, whatever was thrown. */
+export function noteOf(thrown: unknown): FaultNote {
+  if (thrown instanceof Fault) return thrown.note();
+  return { class: isSpinError(thrown) ? thrown.code : 'failed', message: messageOf(thrown) };
 }

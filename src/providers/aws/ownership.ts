@@ -39,8 +39,8 @@ export function ownerOf(tags: Tags): Owner | undefined {
  * Nothing is released or moved that another state location has taken over: what is looked at for that anyway tells whose it is.
  * @throws Fault `denied` `other-state`
  */
-export function refuseOthers(owners: readonly Pick<Owner, 'id' | 'resource' | 'state'>[], stateTag: string): void {
-  const other = owners.find(({ state }) => state !== stateTag);
+export function refuseOthers(things: readonly { readonly owner: Pick<Owner, 'id' | 'resource' | 'state'> }[], stateTag: string): void {
+  const other = things.find(({ owner }) => owner.state !== stateTag)?.owner;
   if (other === undefined) return;
   throw new Fault('denied', 'other-state', `${other.resource} belongs to another state location (${other.state})`, {
     hint: `if it is yours to work with: spin adopt ${other.id}; else spin gc, which forgets it here`,

@@ -129,6 +129,24 @@ describe('a service on EC2', () => {
     expect(world.living()).toHaveLength(2);
   });
 
+  test('of which so many are gone for long that one launch cannot name them is whole again', async () => {
+    const world = await awsWorld({ ec2: { terminatedMs: 0 } });
+    const request = world.service({ name: 'web', replicas: 180 });
+    await launch(world, request);
+    const lost = world.living().filter((_, index) => index % 2 === 0);
+    for (const { id } of lost) world.ec2.outside.terminate(id);
+    await world.ec2.advance(2 * 3_600_000);
+    const provider = world.another();
+    // Another try of the same launches, in other words: the marks of both are spent.
+    await provider.create(request, world.call);
+    for (const { id } of world.living().slice(-lost.length)) world.ec2.outside.terminate(id);
+    await world.ec2.advance(2 * 3_600_000);
+    world.ec2.clear('calls');
+    await world.another().create({ ...request, deadline: request.deadline + 9 * 3_600_000 }, world.call);
+    expect(world.living()).toHaveLength(180);
+    expect(world.ec2.counts()['RunInstances']).toBeGreaterThan(2);
+  });
+
   test('of one that adopted it is whole again, also where EC2 still lists what ended before that, with the mark of the other', async () => {
     const world = await awsWorld();
     const web = await launch(world, world.service({ name: 'web', replicas: 2 }));

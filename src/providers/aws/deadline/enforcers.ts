@@ -29,10 +29,7 @@ export async function enforce(
   call: Call,
 ): Promise<readonly Enforcer[]> {
   const living = (await machines.lately(spin, call)).filter(lives);
-  refuseOthers(
-    living.map(({ owner }) => owner),
-    cloud.options.stateTag,
-  );
+  refuseOthers(living, cloud.options.stateTag);
   const role = cloud.options.settings.schedulerRole;
   const schedule = role === undefined ? undefined : await armSchedules(cloud, spin, deadline, living, role, call);
   if (living.length === 0 || living.some((machine) => deadlineOf(machine) !== deadline)) {

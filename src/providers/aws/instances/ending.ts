@@ -21,10 +21,7 @@ export async function releaseService(region: Region, target: Target, call: Call)
     region.leaving.forget(target.spin, target.key);
     return 'absent';
   }
-  refuseOthers(
-    there.map(({ owner }) => owner),
-    region.cloud.options.stateTag,
-  );
+  refuseOthers(there, region.cloud.options.stateTag);
   region.leaving.asked(target.spin, target.key, 'its instances are shutting down');
   await terminate(
     region,

@@ -28,10 +28,8 @@ export async function createService(region: Region, programs: BootPrograms, requ
   const before = request.handle === undefined ? [] : ownOf(request, await region.machines.of(request.spin, call));
   if (isWhole(before, request)) return request.handle ?? {};
   const ground = await survey(region, request, call);
-  refuseOthers(
-    ground.machines.filter((machine) => !isGone(machine)).map(({ owner }) => owner),
-    region.cloud.options.stateTag,
-  );
+  const there = ground.machines.filter((machine) => !isGone(machine));
+  refuseOthers(there, region.cloud.options.stateTag);
   const { kept, missing, surplus } = rosterOf(ground.machines, request.count);
   if (surplus.length > 0) {
     await drainSurplus(region, request, surplus, call);

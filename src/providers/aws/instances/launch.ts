@@ -36,6 +36,21 @@ export interface Ground {
   readonly groups: readonly string[];
 }
 
+/** What the launches of one request have in common: there are several where one cannot make or name all machines. */
+interface Launch {
+  readonly region: Region;
+  readonly programs: BootPrograms;
+  readonly request: CreateRequest;
+  readonly ground: Ground;
+  readonly pool: Pool;
+  /** As it was before the first of them. */
+  readonly isLongAgo: boolean;
+}
+
+/**
+ * Launches what is missing, in the pool whose turn it is.
+ * @throws Fault `capacity` `partial-capacity` where only some started; `no-pool` where nothing can be started anywhere; those of EC2
+ */
 export async function launch(
   region: Region,
   programs: BootPrograms,
@@ -46,32 +61,24 @@ export async function launch(
 ): Promise<void> {
   const turn = turnOf(request, ground.pools);
   if (turn === undefined) throw noPool(ground.service);
-  const { chosen: pool } = turn;
+  const one: Launch = { region, programs, request, ground, pool: turn.chosen, isLongAgo: region.asked.isLongAgo(request, call) };
   for (let rest = missing; rest.length > 0;) {
     const ordinals = oneLaunch(rest);
     rest = rest.slice(ordinals.length);
-    const machines = await runInstances(region, programs, request, ground, pool, ordinals, call).catch((thrown: unknown) => {
+    const machines = await runInstances(one, ordinals, call).catch((thrown: unknown) => {
       throw thrown instanceof Fault && thrown.kind === 'capacity' ? inPool(thrown, turn) : thrown;
     });
     if (machines.length >= ordinals.length) continue;
-    const some = `AWS started ${machines.length} of ${ordinals.length} instances of ${describePool(pool)}`;
+    const some = `AWS started ${machines.length} of ${ordinals.length} instances of ${describePool(turn.chosen)}`;
     throw inPool(new Fault('capacity', 'partial-capacity', some), turn);
   }
 }
 
 /** One launch; the token tells it from every other, and the same launch sent again is answered with what it made. */
-async function runInstances(
-  region: Region,
-  programs: BootPrograms,
-  request: CreateRequest,
-  ground: Ground,
-  pool: Pool,
-  ordinals: readonly number[],
-  call: Call,
-): Promise<readonly Machine[]> {
+async function runInstances(one: Launch, ordinals: readonly number[], call: Call): Promise<readonly Machine[]> {
+  const { region, request, ground, isLongAgo } = one;
   const used = new Set(ground.machines.flatMap((machine) => (isGone(machine) ? (machine.token ?? []) : [])));
-  const input = launchInput(region, programs, request, ground, pool, ordinals);
-  const isLongAgo = region.asked.isLongAgo(request, call);
+  const input = launchInput(one, ordinals);
   for (let life = 0; life < MOST_LIVES; life++) {
     const ClientToken = digest([request.token, request.attempt ?? 0, writeOrdinals(ordinals), life]).slice(0, 40);
     if (used.has(ClientToken)) continue;
@@ -121,14 +128,7 @@ async function untilShown(region: Region, request: CreateRequest, ordinals: read
   }
 }
 
-function launchInput(
-  region: Region,
-  programs: BootPrograms,
-  request: CreateRequest,
-  ground: Ground,
-  pool: Pool,
-  ordinals: readonly number[],
-): RunInstancesCommandInput {
+function launchInput({ region, programs, request, ground, pool }: Launch, ordinals: readonly number[]): RunInstancesCommandInput {
   const { service, image, groups, disks } = ground;
   const tags = [...creationTags(request), { Key: ORDINALS, Value: writeOrdinals(ordinals) }];
   const profile = profileFor(region.cloud, request);

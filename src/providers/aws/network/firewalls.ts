@@ -84,7 +84,7 @@ export async function releaseFirewall(region: Region, target: Target, call: Call
   const name = groupName(spin, key);
   const groups = await region.groups.of(spin, call);
   const shown = groups.find((group) => group.name === name);
-  if (shown !== undefined) refuseOthers([shown.owner], region.cloud.options.stateTag);
+  if (shown !== undefined) refuseOthers([shown], region.cloud.options.stateTag);
   const id = shown?.id ?? (await region.groups.idOf(spin, key, call)) ?? handleText(handle, 'group');
   if (id === undefined) {
     if (!region.asked.mayBeHidden(target, call)) return 'absent';

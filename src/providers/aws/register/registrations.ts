@@ -67,10 +67,7 @@ export async function releaseRegistration(
   call: Call,
 ): Promise<'requested' | 'absent'> {
   const [targetGroup, mine] = await Promise.all([targetGroupOf(cloud, target, call), machinesOf(machines, target, call)]);
-  refuseOthers(
-    mine.map(({ owner }) => owner),
-    cloud.options.stateTag,
-  );
+  refuseOthers(mine, cloud.options.stateTag);
   const leave = {
     targetGroups: targetGroup === undefined ? [] : [targetGroup],
     machines: new Set(mine.map(({ id }) => id)),
